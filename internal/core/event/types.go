@@ -1,0 +1,46 @@
+package event
+
+// Type names an event in the past tense. The same word stands in code, subject, metric, feed and docs.
+type Type string
+
+// The closed set of event types.
+const (
+	RoomCreated     Type = "RoomCreated"
+	RoomEdited      Type = "RoomEdited"
+	RoomRenamed     Type = "RoomRenamed"
+	WentLive        Type = "WentLive"
+	LiveInterrupted Type = "LiveInterrupted"
+	LiveResumed     Type = "LiveResumed"
+	LiveEnded       Type = "LiveEnded"
+	AreaTreeChanged Type = "AreaTreeChanged"
+)
+
+// Entry describes a type for the reference, `greenroom explain` and the feed's type filter.
+type Entry struct {
+	Type    Type
+	Command string // the imperative whose decision makes it
+	Story   string // the file that decides it
+	Meaning string
+}
+
+// Registry lists every type that exists, in the order of a room's life.
+var Registry = []Entry{
+	{RoomCreated, "CreateRoom", "internal/core/room/create.go", "A room came into being, idle."},
+	{RoomRenamed, "UpdateRoom", "internal/core/room/edit.go", "The title changed, perhaps with other fields."},
+	{RoomEdited, "UpdateRoom", "internal/core/room/edit.go", "Fields other than the title changed."},
+	{WentLive, "GoLive", "internal/core/room/live.go", "A session began."},
+	{LiveInterrupted, "Interrupt", "internal/core/room/live.go", "The stream is gone, the grace window runs; reason says how it was noticed."},
+	{LiveResumed, "GoLive", "internal/core/room/live.go", "The publisher came back inside the grace window: the same session goes on."},
+	{LiveEnded, "End", "internal/core/room/live.go", "The session is over; reason is its end reason."},
+	{AreaTreeChanged, "ChangeAreas", "internal/core/room/area.go", "An area was made, renamed or moved; the event carries the whole tree."},
+}
+
+// Known reports whether t is in the registry.
+func Known(t Type) bool {
+	for _, e := range Registry {
+		if e.Type == t {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,108 @@
+// Package ownership is the one table that says, for every column of every entity, which
+// role writes it, on which side it lives, which events carry it and whether viewers see it.
+//
+// The stores' write guard, docs/reference/fields.md and the tests are driven by it. A write
+// to a column that the caller's role does not own is FIELD_NOT_OWNED, never a silent success.
+package ownership
+
+import (
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+)
+
+// Role is a service of Greenroom: it owns columns.
+type Role string
+
+// The roles, under the names they have in configuration, metrics and docs.
+const (
+	XAnchor         Role = "xanchor"
+	XRoomManagement Role = "xroom-management"
+	XRoomExtend     Role = "xroom-extend"
+	XRoom           Role = "xroom"
+	Watch           Role = "watch"
+)
+
+// Side is B (command) or C (query).
+type Side string
+
+// The two sides.
+const (
+	B Side = "B"
+	C Side = "C"
+)
+
+// Column is one row of the table.
+type Column struct {
+	Entity string
+	Name   string
+	Owner  Role
+	Side   Side
+	// Events carry the column to the C side; none for what never leaves B.
+	Events []event.Type
+	// Viewers see the column in the room card.
+	Viewers bool
+	// Secret columns leave B in no form.
+	Secret bool
+}
+
+var (
+	described = []event.Type{event.RoomCreated, event.RoomRenamed, event.RoomEdited}
+	broadcast = []event.Type{event.WentLive, event.LiveInterrupted, event.LiveResumed, event.LiveEnded}
+	every     = append(append([]event.Type{}, described...), broadcast...)
+)
+
+// Table is the whole of it.
+var Table = []Column{
+	{"room", "id", XAnchor, B, []event.Type{event.RoomCreated}, true, false},
+	{"room", "anchor_id", XAnchor, B, []event.Type{event.RoomCreated}, true, false},
+	{"room", "title", XAnchor, B, []event.Type{event.RoomCreated, event.RoomRenamed}, true, false},
+	{"room", "area_id", XAnchor, B, described, true, false},
+	{"room", "cover_url", XAnchor, B, described, true, false},
+	{"room", "tags", XAnchor, B, described, true, false},
+	{"room", "language", XAnchor, B, described, true, false},
+	{"room", "publisher_policy", XAnchor, B, nil, false, false},
+	{"room", "live_status", XAnchor, B, broadcast, true, false},
+	{"room", "session_id", XAnchor, B, broadcast, true, false},
+	{"room", "epoch", XAnchor, B, broadcast, true, false},
+	{"room", "version", XAnchor, B, every, true, false},
+	{"room", "created_at", XAnchor, B, nil, false, false},
+	{"room", "updated_at", XAnchor, B, every, true, false},
+	{"session", "id", XAnchor, B, broadcast, true, false},
+	{"session", "status", XAnchor, B, broadcast, true, false},
+	{"session", "started_at", XAnchor, B, broadcast, true, false},
+	{"session", "ended_at", XAnchor, B, nil, false, false},
+	{"session", "end_reason", XAnchor, B, []event.Type{event.LiveEnded}, false, false},
+	{"session", "publisher", XAnchor, B, nil, false, false},
+	{"session", "lease_until", XAnchor, B, nil, false, false},
+	{"session", "grace_until", XAnchor, B, nil, false, false},
+	{"stream_key", "id", XAnchor, B, nil, false, false},
+	{"stream_key", "label", XAnchor, B, nil, false, false},
+	{"stream_key", "hash", XAnchor, B, nil, false, true},
+	{"stream_key", "expires_at", XAnchor, B, nil, false, false},
+	{"stream_key", "revoked_at", XAnchor, B, nil, false, false},
+	{"area", "id", XAnchor, B, []event.Type{event.AreaTreeChanged}, true, false},
+	{"area", "parent_id", XAnchor, B, []event.Type{event.AreaTreeChanged}, true, false},
+	{"area", "name", XAnchor, B, []event.Type{event.AreaTreeChanged}, true, false},
+}
+
+// owners is the table as the write guard asks it: entity.column to owner.
+var owners = func() map[string]Role {
+	m := make(map[string]Role, len(Table))
+	for _, c := range Table {
+		m[c.Entity+"."+c.Name] = c.Owner
+	}
+	return m
+}()
+
+// Check refuses a write of any column that the role does not own, or that is not in the table.
+func Check(role Role, entity string, columns ...string) error {
+	for _, name := range columns {
+		owner, known := owners[entity+"."+name]
+		if known && owner == role {
+			continue
+		}
+		return fault.FieldNotOwned.New("%s may not write %s.%s", role, entity, name).
+			With("field", entity+"."+name).With("owner", string(owner))
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+// Package room decides what is true of a room and what may happen to it.
+//
+// One file per story: create.go, edit.go, live.go, key.go, area.go. Every story is a
+// method that takes the time and all ids as parameters, either changes the aggregate
+// and records events, or returns a fault and changes nothing. The package is pure: no
+// clock, no I/O, no goroutines; a store saves what a story left in the aggregate.
+package room
+
+import (
+	"slices"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+)
+
+// PublisherPolicy says what happens to a second publisher with a valid key.
+type PublisherPolicy uint8
+
+// The closed set of policies; the numbers are those of the proto enum.
+const (
+	Reject PublisherPolicy = iota
+	TakeOver
+)
+
+// Room is the aggregate: the room, its current session, and what the running command did to them.
+type Room struct {
+	ID        ident.RoomID
+	Anchor    ident.AnchorID
+	Title     string
+	Area      ident.AreaID
+	CoverURL  string
+	Tags      []string
+	Language  string
+	Policy    PublisherPolicy
+	Epoch     ident.Epoch
+	Version   ident.Version
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// Session is the running one; nil while the room is idle.
+	Session *Session
+
+	before  view.RoomCard
+	events  []event.RoomEvent
+	touched []Session
+}
+
+// By says who causes a change and when; every story takes one.
+type By struct {
+	Now         time.Time
+	Actor       string
+	Cause       string
+	Traceparent string
+}
+
+// Card is the room as viewers see it.
+func (r *Room) Card() view.RoomCard {
+	card := view.RoomCard{
+		ID: r.ID, AnchorID: r.Anchor, Title: r.Title, AreaID: r.Area, CoverURL: r.CoverURL,
+		Tags: slices.Clone(r.Tags), Language: r.Language, Version: r.Version, UpdatedAt: r.UpdatedAt,
+		Live: view.LiveState{Epoch: r.Epoch},
+	}
+	if s := r.Session; s != nil {
+		card.Live.Status = s.Status
+		card.Live.SessionID = s.ID
+		card.Live.StartedAt = s.StartedAt
+	}
+	return card
+}
+
+// Loaded is called by a store after filling the aggregate: what it holds now is the committed state.
+func (r *Room) Loaded() { r.before = r.Card() }
+
+// record closes one step of a story: the version moves on and an event says so.
+func (r *Room) record(by By, t event.Type, reason string) {
+	prev := r.before
+	r.Version++
+	r.UpdatedAt = by.Now
+	card := r.Card()
+	e := event.RoomEvent{
+		RoomID: r.ID, Version: r.Version, PrevVersion: prev.Version, Type: t,
+		Changed: view.Diff(&prev, &card), Snapshot: card,
+		Actor: by.Actor, Cause: by.Cause, Reason: reason, Traceparent: by.Traceparent, OccurredAt: by.Now,
+	}
+	e.Checksum = e.Sum()
+	r.events = append(r.events, e)
+	r.before = card
+}
+
+// Events are what the stories recorded since the aggregate was loaded, oldest first.
+func (r *Room) Events() []event.RoomEvent { return r.events }
+
+// Sessions are the sessions the stories touched since the aggregate was loaded, each in its newest state.
+func (r *Room) Sessions() []Session {
+	out := slices.Clone(r.touched)
+	if r.Session != nil && r.Session.dirty {
+		out = append(out, *r.Session)
+	}
+	return out
+}
+
+// BaseVersion is the version the aggregate was loaded at; a store saves only over exactly that.
+func (r *Room) BaseVersion() ident.Version {
+	return r.Version - ident.Version(len(r.events))
+}

@@ -1,0 +1,99 @@
+// Package view holds what viewers see: the room card and the area tree.
+//
+// A card is a value. Its JSON, made here and nowhere else, is the one of
+// docs "room card": snake_case, 64-bit numbers as strings, zero values present,
+// equal to the proto3 JSON mapping of greenroom.room.v1.Room (a test in
+// internal/wire compares the two).
+package view
+
+import (
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+)
+
+// LiveStatus says whether a room is on air.
+type LiveStatus uint8
+
+// The closed set of live statuses; the numbers are those of the proto enum.
+const (
+	Idle LiveStatus = iota
+	Live
+	Interrupted
+)
+
+var liveStatusNames = [...]string{"IDLE", "LIVE", "INTERRUPTED"}
+
+func (s LiveStatus) String() string { return liveStatusNames[s] }
+
+// ControlState is what staff laid over a room.
+type ControlState uint8
+
+// The closed set of control states; the numbers are those of the proto enum.
+const (
+	Normal ControlState = iota
+	Warned
+	Cut
+	Locked
+	Hidden
+)
+
+var controlStateNames = [...]string{"NORMAL", "WARNED", "CUT", "LOCKED", "HIDDEN"}
+
+func (s ControlState) String() string { return controlStateNames[s] }
+
+// RoomCard is one room as viewers see it. Times are UTC with millisecond precision; zero means unset.
+type RoomCard struct {
+	ID        ident.RoomID
+	AnchorID  ident.AnchorID
+	Title     string
+	AreaID    ident.AreaID
+	CoverURL  string
+	Tags      []string
+	Language  string
+	Live      LiveState
+	Control   Control
+	Extension Extension
+	Audience  Audience
+	Version   ident.Version
+	UpdatedAt time.Time
+}
+
+// LiveState is the broadcast part of a card.
+type LiveState struct {
+	Status    LiveStatus
+	SessionID ident.SessionID
+	Epoch     ident.Epoch
+	StartedAt time.Time
+}
+
+// Control is the staff part of a card.
+type Control struct {
+	State  ControlState
+	Reason string
+	Until  time.Time
+}
+
+// Extension is the anchor's part of a card.
+type Extension struct {
+	Announcement string
+	Pinned       string
+	Badges       []string
+}
+
+// Audience is the counted part of a card, C-owned.
+type Audience struct {
+	Online int64
+	Peak   int64
+	Likes  int64
+}
+
+// Area is a node of the tree, with what is below it.
+type Area struct {
+	ID       ident.AreaID
+	Name     string
+	Children []Area
+}
+
+// OnAir is true while the room belongs in live lists: live, or interrupted and still in its grace.
+func (c *RoomCard) OnAir() bool { return c.Live.Status != Idle }

@@ -1,0 +1,67 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/ownership"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+)
+
+// Store is the B database: room_b.
+type Store interface {
+	// Write runs unit in one transaction and returns when the commit is durable (fsynced).
+	// Concurrent calls may share a commit. A unit that returns an error leaves no trace and
+	// its error comes back as it is; a commit that fails is STORE_UNAVAILABLE, and nothing
+	// happened. The unit may run more than once (after a lost connection, or apart from a
+	// failing neighbour), so it has no effect but through tx, and it must not block. When ctx
+	// ends first, Write returns DEADLINE_EXCEEDED and the commit may or may not happen.
+	Write(ctx context.Context, unit func(tx Tx) error) error
+	// Read shows one committed snapshot.
+	Read(ctx context.Context, look func(r Reader) error) error
+}
+
+// Reader finds things. What is not there is a typed fault (ROOM_NOT_FOUND, KEY_NOT_FOUND).
+type Reader interface {
+	// Room loads the aggregate with its current session.
+	Room(id ident.RoomID) (*room.Room, error)
+	// Rooms pages through rooms by id, above after; anchor 0 is everybody.
+	Rooms(anchor ident.AnchorID, after ident.RoomID, limit int) ([]*room.Room, error)
+	// Sessions pages through a room's sessions, newest first, below before (0: from the newest).
+	Sessions(id ident.RoomID, before ident.SessionID, limit int) ([]room.Session, error)
+	Key(id ident.KeyID) (room.Key, error)
+	// Keys lists a room's keys, newest first, revoked ones included.
+	Keys(id ident.RoomID) ([]room.Key, error)
+	AreaTree() (*room.AreaTree, error)
+	// Due lists rooms whose session has a lease or a grace that ends at or before now.
+	Due(now time.Time, limit int) ([]ident.RoomID, error)
+}
+
+// Tx is a transaction.
+type Tx interface {
+	Reader
+	// SaveRoom writes the aggregate, the sessions it touched and its events into the outbox.
+	// The write guard checks every changed column against the role (FIELD_NOT_OWNED). A room
+	// that changed since it was loaded is VERSION_CONFLICT.
+	SaveRoom(role ownership.Role, r *room.Room) error
+	SaveKey(role ownership.Role, k room.Key) error
+	SaveAreaTree(role ownership.Role, t *room.AreaTree) error
+	// Answer finds what an idempotency key was answered before; false when it is new or expired at now.
+	Answer(id AnswerID, now time.Time) (Answer, bool, error)
+	SaveAnswer(id AnswerID, a Answer) error
+}
+
+// AnswerID is a hash of the caller, the command and the Idempotency-Key.
+type AnswerID [sha256.Size]byte
+
+// Answer is a remembered first answer.
+type Answer struct {
+	// Request is a hash of the request: another request under the same key is a conflict.
+	Request [sha256.Size]byte
+	// Sealed is the answer, encrypted under the Idempotency-Key itself: whoever has only the
+	// database reads no stream key out of it.
+	Sealed    []byte
+	ExpiresAt time.Time
+}

@@ -1,0 +1,165 @@
+package project
+
+import (
+	"context"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/station"
+)
+
+// Delivery is what a courier hands to Apply.
+type Delivery struct {
+	Courier station.Courier
+	Event   event.RoomEvent
+	// Room is known from the address even when the event itself cannot be read.
+	Room       ident.RoomID
+	ReceivedAt time.Time
+	// Unreadable says why the event could not be decoded; Raw is what arrived.
+	Unreadable error
+	Raw        []byte
+}
+
+// Queue is the broker's receiving end.
+type Queue interface {
+	// Consume calls handle with batches, each room's events in order, until ctx ends. What handle
+	// takes without error is acknowledged and not delivered again; on an error the batch comes back
+	// after a backoff. A broker that is gone is waited for.
+	Consume(ctx context.Context, handle func(context.Context, []Delivery) error) error
+}
+
+// Source serves B's committed state and log; in a fleet it is another machine. It never
+// shows what is not committed.
+type Source interface {
+	// Head says how far the log goes at this moment.
+	Head(ctx context.Context) (Head, error)
+	// Events returns up to limit sequenced events after a position, in order.
+	Events(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error)
+	// Snapshot is the committed card of a room; false when there is no such room.
+	Snapshot(ctx context.Context, id ident.RoomID) (view.RoomCard, bool, error)
+	// Snapshots pages through all committed cards by id.
+	Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error)
+	// Areas is the committed tree with its version.
+	Areas(ctx context.Context) ([]view.Area, ident.Version, error)
+	// Count is the number of rooms, for progress bars.
+	Count(ctx context.Context) (int64, error)
+}
+
+// Head is a position of the log at a moment.
+type Head struct {
+	Epoch string
+	// Seq is the newest sequenced position, Floor the oldest that is kept (Seq+1 when none is).
+	Seq   ident.FeedSeq
+	Floor ident.FeedSeq
+	// Settled: every committed event has its feed_seq; reading Seq and Settled is one snapshot.
+	Settled bool
+}
+
+// Views is room_c as its one writer uses it.
+type Views interface {
+	// Write stores the batch in one transaction: cards and areas only over older versions, feed
+	// rows only where there is none. It returns the ids of cards that were taken. STORE_UNAVAILABLE
+	// means try again; any other error means that something in the batch cannot be stored.
+	Write(ctx context.Context, b Batch) ([]ident.RoomID, error)
+	// Versions returns the stored version of each room; absent ones are left out.
+	Versions(ctx context.Context, ids []ident.RoomID) (map[ident.RoomID]ident.Version, error)
+	AreasVersion(ctx context.Context) (ident.Version, error)
+	Position(ctx context.Context) (Position, error)
+	Parked(ctx context.Context, q ParkedQuery) ([]Parked, error)
+
+	// Shadow begins an empty second copy of the cards and the feed; from now on Write fills both.
+	Shadow(ctx context.Context) error
+	// WriteShadow stores a batch in the shadow only.
+	WriteShadow(ctx context.Context, b Batch) error
+	// ShadowCards pages through the shadow's cards by id, for the proof before the switch.
+	ShadowCards(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error)
+	// Switch puts the shadow in the place of the views, at once; Drop throws it away.
+	Switch(ctx context.Context) error
+	Drop(ctx context.Context) error
+	// Reset empties everything for a log of another epoch.
+	Reset(ctx context.Context, p Position) error
+}
+
+// Position is how far the views have followed the log.
+type Position struct {
+	Epoch string
+	// Contiguous: every event up to here is in the feed, none is missing.
+	Contiguous ident.FeedSeq
+	// Complete: every room of the log up to Contiguous has its card. False while a first fill or a
+	// rebuild after a loss runs; then a missing card proves nothing.
+	Complete bool
+}
+
+// Batch is one transaction's worth of views.
+type Batch struct {
+	Cards []view.RoomCard
+	Feed  []FeedRow
+	// Areas is stored when AreasVersion is newer; nil for none.
+	Areas        []view.Area
+	AreasVersion ident.Version
+	// Position is stored when it is not nil.
+	Position *Position
+	Park     []Parked
+	Heal     []Healing
+}
+
+// FeedRow is one event as the feed serves it.
+type FeedRow struct {
+	Seq  ident.FeedSeq
+	Room ident.RoomID
+	Type event.Type
+	// JSON is the finished line, without its end.
+	JSON []byte
+}
+
+// Parked is a dead letter: its room waits until it is healed.
+type Parked struct {
+	ID       int64
+	Room     ident.RoomID
+	Version  ident.Version
+	Seq      ident.FeedSeq
+	Type     event.Type
+	Courier  station.Courier
+	Reason   string
+	Raw      []byte
+	ParkedAt time.Time
+	Attempts int
+	HealedAt time.Time
+	HealedBy string
+}
+
+// Healing closes the open dead letters of a room, or counts an attempt that failed (By empty).
+type Healing struct {
+	Room ident.RoomID
+	By   string
+	At   time.Time
+}
+
+// ParkedQuery selects dead letters, newest first.
+type ParkedQuery struct {
+	ID     int64 // this one only
+	Room   ident.RoomID
+	Before int64 // below this id; 0 from the newest
+	Limit  int
+	Open   bool // only those not healed
+}
+
+// Audience of changes: the C side's caches and the feed's watchers.
+type Audience interface {
+	// Changed is called after the transaction, in order, never concurrently; it must not block.
+	Changed(c Change)
+}
+
+// Change is what a transaction made visible.
+type Change struct {
+	// Cards that were taken, in the order of the batch; each came with the event beside it.
+	Cards []view.RoomCard
+	Areas []view.Area
+	Feed  []FeedRow
+	// Contiguous is the feed's new end.
+	Contiguous ident.FeedSeq
+	// Reset: throw away everything cached before looking at the rest.
+	Reset bool
+}

@@ -1,0 +1,41 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+)
+
+// Views is room_c as readers use it (L3).
+type Views interface {
+	// Cards finds rooms; absent ones are left out, the order is open.
+	Cards(ctx context.Context, ids []ident.RoomID) ([]view.RoomCard, error)
+	// ByAnchor lists an anchor's rooms by id, at most limit.
+	ByAnchor(ctx context.Context, anchor ident.AnchorID, limit int) ([]view.RoomCard, error)
+	// OnAir calls yield with every room that is on air, until it returns false.
+	OnAir(ctx context.Context, yield func(view.RoomCard) bool) error
+	Areas(ctx context.Context) ([]view.Area, error)
+}
+
+// Cache is L1: encoded answers of rooms in this process. Safe for concurrent use.
+type Cache interface {
+	// Get finds a resident entry without waiting and without allocating.
+	Get(id ident.RoomID) (*Entry, bool)
+	// Put stores the entry unless a newer version is resident, and returns the one that is resident
+	// afterwards. An entry on air stays resident until one that is not replaces it.
+	Put(e *Entry) *Entry
+	// Clear drops everything.
+	Clear()
+	// Len is the number of resident entries.
+	Len() int
+}
+
+// Freshness is what the projector can prove.
+type Freshness interface {
+	// ProvenAt is the newest moment at which the views were known to hold everything committed.
+	ProvenAt() time.Time
+	// Complete is false while views are being filled: then a missing room proves nothing.
+	Complete() bool
+}

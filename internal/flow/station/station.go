@@ -1,0 +1,80 @@
+// Package station names the stations of the corridor, in the order an event passes them.
+//
+// The same words stand in metrics (greenroom_<package>_…), in `greenroom trace room`, on the
+// room page's version ladder and in `greenroom explain`. Flow packages tell an Observer when an event
+// passes; app decides who listens (metrics, the desk). An Observer must be quick, must not
+// block and must be safe for concurrent use.
+package station
+
+import (
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+)
+
+// Name is one station.
+type Name string
+
+// The stations. Received and Applied carry the courier in the event's Passage.
+const (
+	Accepted  Name = "accepted"
+	Committed Name = "committed"
+	Sequenced Name = "sequenced"
+	Published Name = "published"
+	Received  Name = "received"
+	Applied   Name = "applied"
+	Visible   Name = "visible"
+)
+
+// Courier is who brought an event to the C side.
+type Courier string
+
+// The couriers. Queue and Direct carry events; StateTransfer carries a committed snapshot,
+// CatchUp the events a reader of the log found missing.
+const (
+	Queue         Courier = "queue"
+	Direct        Courier = "direct"
+	StateTransfer Courier = "state transfer"
+	CatchUp       Courier = "catch-up"
+)
+
+// Passage is one event at one station.
+type Passage struct {
+	Station Name
+	// Event is shared: read it, do not keep or change it.
+	Event *event.RoomEvent
+	// Courier is set from Received on.
+	Courier Courier
+	At      time.Time
+}
+
+// Observer hears of passages.
+type Observer interface {
+	Passed(Passage)
+}
+
+// Stop describes a station for people: `greenroom explain` prints these.
+type Stop struct {
+	Station Name
+	Package string
+	Symbol  string
+	Does    string
+	Metric  string
+}
+
+// Corridor lists the stops from the door to the viewers.
+var Corridor = []Stop{
+	{Accepted, "internal/flow/command", "Anchor.GoLive", "a command is decoded, its caller's scope checked, its aggregate loaded", "greenroom_command_accepted_total"},
+	{Committed, "internal/adapter/sqlitestore", "Rooms.Write", "state and outbox in one transaction, many commands in one fsync, then the answer", "greenroom_command_commit_seconds"},
+	{Sequenced, "internal/flow/relay", "Relay.sequence", "the one sequencer gives feed_seq to committed events, in commit order", "greenroom_relay_sequenced_total"},
+	{Published, "internal/flow/relay", "Relay.publish", "to the queue, acknowledged; beside it the direct call, right after commit", "greenroom_relay_publish_seconds"},
+	{Received, "internal/flow/project", "Projector.Apply", "either courier ends in the same entrance; duplicates and late ones stop here", "greenroom_project_transfer_seconds"},
+	{Applied, "internal/flow/project", "Projector.Apply", "one transaction in room_c: card if newer, feed row, position", "greenroom_project_handle_seconds"},
+	{Visible, "internal/flow/query", "Rooms.Changed", "the encoded answer in L1 is replaced; readers see it", "greenroom_query_visible_seconds"},
+}
+
+// Discard is an Observer that listens to nothing.
+type Discard struct{}
+
+// Passed does nothing.
+func (Discard) Passed(Passage) {}
