@@ -1,0 +1,66 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+)
+
+// sweepEvery is how late a lease or a grace may be noticed.
+const sweepEvery = 250 * time.Millisecond
+
+const sweepBatch = 256
+
+// Leases ends sessions that nobody proved alive: the only way a room leaves LIVE without being
+// told. Any number may run against one store: each end is a transaction on the room, and the
+// second one finds nothing due.
+type Leases struct {
+	anchor *Anchor
+	log    *slog.Logger
+}
+
+// NewLeases makes the sweeper.
+func NewLeases(a *Anchor, log *slog.Logger) *Leases { return &Leases{anchor: a, log: log} }
+
+// Run sweeps until ctx ends. It first waits one lease: while this process was down no media
+// server could renew, and a stream that runs must not be ended for our absence.
+func (l *Leases) Run(ctx context.Context) error {
+	wait := time.NewTimer(l.anchor.terms.Lease)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wait.C:
+		}
+		if err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
+			l.log.Warn("leases: sweep failed, will try again", "error", err)
+		}
+		wait.Reset(sweepEvery)
+	}
+}
+
+// Sweep does what is due now, room by room; a room that fails is left for the next sweep.
+func (l *Leases) Sweep(ctx context.Context) error {
+	a := l.anchor
+	due, err := read(ctx, a, func(rd Reader) ([]ident.RoomID, error) { return rd.Due(a.now(), sweepBatch) })
+	if err != nil {
+		return err
+	}
+	for _, id := range due {
+		by := a.by(Meta{Caller: Caller{Subject: "lease"}})
+		err := a.store.Write(ctx, func(tx Tx) error {
+			r, err := tx.Room(id)
+			if err != nil || !r.Expire(by, a.terms) {
+				return err
+			}
+			return tx.SaveRoom(role, r)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
