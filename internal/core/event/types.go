@@ -13,6 +13,7 @@ const (
 	LiveResumed     Type = "LiveResumed"
 	LiveEnded       Type = "LiveEnded"
 	AreaTreeChanged Type = "AreaTreeChanged"
+	EventUnreadable Type = "EventUnreadable"
 )
 
 // Entry describes a type for the reference, `greenroom explain` and the feed's type filter.
@@ -33,6 +34,7 @@ var Registry = []Entry{
 	{LiveResumed, "GoLive", "internal/core/room/live.go", "The publisher came back inside the grace window: the same session goes on."},
 	{LiveEnded, "End", "internal/core/room/live.go", "The session is over; reason is its end reason."},
 	{AreaTreeChanged, "ChangeAreas", "internal/core/room/area.go", "An area was made, renamed or moved; the event carries the whole tree."},
+	{EventUnreadable, "", "internal/flow/project/park.go", "Holds the place of an event whose stored copy is broken, so that the feed has no gap; the room heals by state transfer."},
 }
 
 // Known reports whether t is in the registry.

@@ -58,8 +58,8 @@ func (r *Room) Renew(by By, p Publisher, terms Terms) error {
 		if r.Session.Lost != LeaseExpired || r.overdue(by.Now) {
 			return stale(r.ID, p)
 		}
-		p.Key = r.Session.Publisher.Key
-		r.resume(by, p, terms)
+		// The publisher as the session knows it: a report carries neither key nor, from a poll, address.
+		r.resume(by, r.Session.Publisher, terms)
 		return nil
 	}
 	r.renew(by.Now, terms)

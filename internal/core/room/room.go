@@ -42,6 +42,7 @@ type Room struct {
 	Session *Session
 
 	before  view.RoomCard
+	policy  PublisherPolicy // as loaded
 	events  []event.RoomEvent
 	touched []Session
 }
@@ -70,7 +71,7 @@ func (r *Room) Card() view.RoomCard {
 }
 
 // Loaded is called by a store after filling the aggregate: what it holds now is the committed state.
-func (r *Room) Loaded() { r.before = r.Card() }
+func (r *Room) Loaded() { r.before, r.policy = r.Card(), r.Policy }
 
 // record closes one step of a story: the version moves on and an event says so.
 func (r *Room) record(by By, t event.Type, reason string) {
@@ -103,4 +104,33 @@ func (r *Room) Sessions() []Session {
 // BaseVersion is the version the aggregate was loaded at; a store saves only over exactly that.
 func (r *Room) BaseVersion() ident.Version {
 	return r.Version - ident.Version(len(r.events))
+}
+
+// Columns names the stored columns of the room in which it differs from what was loaded; the
+// stores' write guard asks the ownership table about each.
+func (r *Room) Columns() []string {
+	var out []string
+	for _, e := range r.events {
+		for _, field := range e.Changed {
+			name := columnOf[field]
+			if name == "" {
+				name = field
+			}
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	if r.Policy != r.policy {
+		out = append(out, "publisher_policy")
+	}
+	if len(r.events) > 0 {
+		out = append(out, "version", "updated_at")
+	}
+	return out
+}
+
+// columnOf maps the card's field names to columns where they differ. A session's start is the session's own.
+var columnOf = map[string]string{
+	"live.status": "live_status", "live.session_id": "session_id", "live.epoch": "epoch", "live.started_at": "session_id",
 }

@@ -53,8 +53,9 @@ type Head struct {
 	// Seq is the newest sequenced position, Floor the oldest that is kept (Seq+1 when none is).
 	Seq   ident.FeedSeq
 	Floor ident.FeedSeq
-	// Settled: every committed event has its feed_seq; reading Seq and Settled is one snapshot.
-	Settled bool
+	// Pending is how many committed events had no feed_seq yet; read in one snapshot with Seq. Views that
+	// have reached Seq+Pending hold everything that was committed at that moment.
+	Pending int64
 }
 
 // Views is room_c as its one writer uses it.
@@ -80,6 +81,9 @@ type Views interface {
 	Drop(ctx context.Context) error
 	// Reset empties everything for a log of another epoch.
 	Reset(ctx context.Context, p Position) error
+	// Reopen looks whether the store is still the one that was opened; when it was deleted or replaced
+	// underneath, an empty one takes its place and lost is true.
+	Reopen(ctx context.Context) (lost bool, err error)
 }
 
 // Position is how far the views have followed the log.

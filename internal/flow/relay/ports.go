@@ -15,8 +15,8 @@ type Log interface {
 	Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error)
 	// After returns up to limit sequenced events with a larger feed_seq, in order.
 	After(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error)
-	// Head is the newest feed_seq; 0 for an empty log.
-	Head(ctx context.Context) (ident.FeedSeq, error)
+	// End is the newest feed_seq; 0 for an empty log.
+	End(ctx context.Context) (ident.FeedSeq, error)
 	// Subscribe calls f after every durable commit with its events, in commit order, before
 	// the commands are answered. f must not block. Called once, before the first commit.
 	Subscribe(f func([]event.RoomEvent))

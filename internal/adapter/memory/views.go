@@ -1,0 +1,277 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+)
+
+// Views is room_c in memory: project.Views, query.Views and feed.Store.
+type Views struct {
+	// Fail, when set, is asked before each write with its batch; an error leaves no trace.
+	Fail func(b project.Batch) error
+
+	mu       sync.Mutex
+	is, next viewTables
+	shadowed bool
+	areas    []view.Area
+	areasAt  ident.Version
+	at       project.Position
+	parked   []project.Parked
+	lost     bool
+}
+
+type viewTables struct {
+	cards map[ident.RoomID]view.RoomCard
+	feed  map[ident.FeedSeq]project.FeedRow
+}
+
+func emptyTables() viewTables {
+	return viewTables{map[ident.RoomID]view.RoomCard{}, map[ident.FeedSeq]project.FeedRow{}}
+}
+
+// NewViews makes empty views.
+func NewViews() *Views {
+	return &Views{is: emptyTables(), Fail: func(project.Batch) error { return nil }}
+}
+
+// Lose empties the views as if their files had been deleted; the next Reopen says so.
+func (v *Views) Lose() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.is, v.shadowed, v.areas, v.areasAt, v.at, v.parked, v.lost = emptyTables(), false, nil, 0, project.Position{}, nil, true
+}
+
+// Reopen is project.Views.
+func (v *Views) Reopen(context.Context) (bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	lost := v.lost
+	v.lost = false
+	return lost, nil
+}
+
+func (t viewTables) put(b project.Batch) (taken []ident.RoomID) {
+	for _, c := range b.Cards {
+		if c.Version > t.cards[c.ID].Version {
+			t.cards[c.ID] = c
+			taken = append(taken, c.ID)
+		}
+	}
+	for _, r := range b.Feed {
+		if _, found := t.feed[r.Seq]; !found {
+			t.feed[r.Seq] = r
+		}
+	}
+	return taken
+}
+
+// Write is project.Views.
+func (v *Views) Write(_ context.Context, b project.Batch) ([]ident.RoomID, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.Fail(b); err != nil {
+		return nil, err
+	}
+	taken := v.is.put(b)
+	if v.shadowed {
+		v.next.put(b)
+	}
+	if b.AreasVersion > v.areasAt {
+		v.areas, v.areasAt = b.Areas, b.AreasVersion
+	}
+	if b.Position != nil {
+		v.at = *b.Position
+	}
+	for _, p := range b.Park {
+		p.ID = int64(len(v.parked)) + 1
+		v.parked = append(v.parked, p)
+	}
+	for _, h := range b.Heal {
+		v.heal(h)
+	}
+	return taken, nil
+}
+
+func (v *Views) heal(h project.Healing) {
+	for i := range v.parked {
+		p := &v.parked[i]
+		if p.Room != h.Room || !p.HealedAt.IsZero() {
+			continue
+		}
+		p.Attempts++
+		if h.By != "" {
+			p.HealedAt, p.HealedBy = h.At, h.By
+		}
+	}
+}
+
+// Versions is project.Views.
+func (v *Views) Versions(_ context.Context, ids []ident.RoomID) (map[ident.RoomID]ident.Version, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := map[ident.RoomID]ident.Version{}
+	for _, id := range ids {
+		if c, found := v.is.cards[id]; found {
+			out[id] = c.Version
+		}
+	}
+	return out, nil
+}
+
+// AreasVersion is project.Views.
+func (v *Views) AreasVersion(context.Context) (ident.Version, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.areasAt, nil
+}
+
+// Position is project.Views.
+func (v *Views) Position(context.Context) (project.Position, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.at, nil
+}
+
+// Parked is project.Views.
+func (v *Views) Parked(_ context.Context, q project.ParkedQuery) ([]project.Parked, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out []project.Parked
+	for _, p := range slices.Backward(v.parked) {
+		if (q.ID == 0 || p.ID == q.ID) && (q.Room == 0 || p.Room == q.Room) && (q.Before == 0 || p.ID < q.Before) &&
+			(!q.Open || p.HealedAt.IsZero()) && len(out) < q.Limit {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// Shadow is project.Views.
+func (v *Views) Shadow(context.Context) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.next, v.shadowed = emptyTables(), true
+	return nil
+}
+
+// WriteShadow is project.Views.
+func (v *Views) WriteShadow(_ context.Context, b project.Batch) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.next.put(b)
+	return nil
+}
+
+// ShadowCards is project.Views.
+func (v *Views) ShadowCards(_ context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.next.page(after, limit, func(view.RoomCard) bool { return true }), nil
+}
+
+// Switch is project.Views.
+func (v *Views) Switch(context.Context) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.is, v.shadowed = v.next, false
+	return nil
+}
+
+// Drop is project.Views.
+func (v *Views) Drop(context.Context) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.shadowed = false
+	return nil
+}
+
+// Reset is project.Views.
+func (v *Views) Reset(_ context.Context, p project.Position) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.is, v.areas, v.areasAt, v.parked, v.at = emptyTables(), nil, 0, nil, p
+	return nil
+}
+
+func (t viewTables) page(after ident.RoomID, limit int, want func(view.RoomCard) bool) []view.RoomCard {
+	var out []view.RoomCard
+	for _, id := range slices.Sorted(maps.Keys(t.cards)) {
+		if id > after && len(out) < limit && want(t.cards[id]) {
+			out = append(out, t.cards[id])
+		}
+	}
+	return out
+}
+
+// Cards is query.Views.
+func (v *Views) Cards(_ context.Context, ids []ident.RoomID) ([]view.RoomCard, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out []view.RoomCard
+	for _, id := range ids {
+		if c, found := v.is.cards[id]; found {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// ByAnchor is query.Views.
+func (v *Views) ByAnchor(_ context.Context, anchor ident.AnchorID, limit int) ([]view.RoomCard, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.is.page(0, limit, func(c view.RoomCard) bool { return c.AnchorID == anchor }), nil
+}
+
+// OnAir is query.Views.
+func (v *Views) OnAir(_ context.Context, yield func(view.RoomCard) bool) error {
+	v.mu.Lock()
+	list := v.is.page(0, len(v.is.cards), func(c view.RoomCard) bool { return c.OnAir() })
+	v.mu.Unlock()
+	for _, c := range list {
+		if !yield(c) {
+			break
+		}
+	}
+	return nil
+}
+
+// Areas is query.Views.
+func (v *Views) Areas(context.Context) ([]view.Area, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.areas, nil
+}
+
+// Frames is feed.Store.
+func (v *Views) Frames(_ context.Context, after ident.FeedSeq, limit int) ([]feed.Frame, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	rows := slices.SortedFunc(maps.Values(v.is.feed), func(a, b project.FeedRow) int { return cmp.Compare(a.Seq, b.Seq) })
+	var out []feed.Frame
+	for _, r := range rows {
+		if r.Seq > after && len(out) < limit {
+			out = append(out, feed.Frame{Seq: r.Seq, Room: r.Room, Type: r.Type, JSON: r.JSON})
+		}
+	}
+	return out, nil
+}
+
+// Oldest is feed.Store.
+func (v *Views) Oldest(context.Context) (ident.FeedSeq, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	oldest := v.at.Contiguous + 1
+	for seq := range v.is.feed {
+		oldest = min(oldest, seq)
+	}
+	return oldest, nil
+}

@@ -1,0 +1,174 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/wire"
+)
+
+// Sequence is relay.Log. It moves events from the outbox into the log in one transaction of
+// its own: outbox ids follow the commit order, because there is one writer.
+func (s *Rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
+	var out []event.RoomEvent
+	err := s.group.do(ctx, func(c *conn) error {
+		out = nil
+		var head ident.FeedSeq
+		if _, err := one(c, `SELECT COALESCE(MAX(feed_seq), 0) FROM log`, nil, &head); err != nil {
+			return err
+		}
+		var last int64
+		err := each(c, func(rows *sql.Rows) error {
+			e, err := scanEvent(rows, &last)
+			head++
+			e.FeedSeq = head
+			out = append(out, e)
+			return err
+		}, `SELECT id, room_id, body FROM outbox ORDER BY id LIMIT ?`, limit)
+		if err != nil || len(out) == 0 {
+			return err
+		}
+		if _, err := c.exec(`INSERT INTO log (feed_seq, room_id, committed_at, body)
+			SELECT ? + ROW_NUMBER() OVER (ORDER BY id), room_id, committed_at, body FROM outbox WHERE id <= ?`,
+			int64(head)-int64(len(out)), last); err != nil {
+			return err
+		}
+		_, err = c.exec(`DELETE FROM outbox WHERE id <= ?`, last)
+		return err
+	})
+	return out, err
+}
+
+// scanEvent reads one row. An event that we wrote and cannot read is handed on as far as it can
+// be read: the log must not stop at it, and whoever applies it finds its checksum wrong and parks its room.
+func scanEvent(rows *sql.Rows, key any) (event.RoomEvent, error) {
+	var (
+		id   ident.RoomID
+		body []byte
+	)
+	if err := rows.Scan(key, &id, &body); err != nil {
+		return event.RoomEvent{}, err
+	}
+	e, _ := wire.UnmarshalEvent(body)
+	e.RoomID = id
+	return e, nil
+}
+
+// After is relay.Log.
+func (s *Rooms) After(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
+	var out []event.RoomEvent
+	err := look(ctx, s.read, func(q querier) error {
+		return each(q, func(rows *sql.Rows) error {
+			var seq ident.FeedSeq
+			e, err := scanEvent(rows, &seq)
+			e.FeedSeq = seq
+			out = append(out, e)
+			return err
+		}, `SELECT feed_seq, room_id, body FROM log WHERE feed_seq > ? ORDER BY feed_seq LIMIT ?`, int64(after), limit)
+	})
+	return out, err
+}
+
+// Events is project.Source.
+func (s *Rooms) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
+	return s.After(ctx, after, limit)
+}
+
+// End is relay.Log.
+func (s *Rooms) End(ctx context.Context) (ident.FeedSeq, error) {
+	h, err := s.Head(ctx)
+	return h.Seq, err
+}
+
+// Head is project.Source.
+func (s *Rooms) Head(ctx context.Context) (project.Head, error) {
+	h := project.Head{Epoch: s.epoch}
+	err := look(ctx, s.read, func(q querier) error {
+		_, err := one(q, `SELECT COALESCE(MAX(feed_seq), 0), COALESCE(MIN(feed_seq), COALESCE(MAX(feed_seq), 0) + 1),
+			(SELECT COUNT(*) FROM outbox) FROM log`, nil, &h.Seq, &h.Floor, &h.Pending)
+		return err
+	})
+	return h, err
+}
+
+// Subscribe is relay.Log.
+func (s *Rooms) Subscribe(f func([]event.RoomEvent)) { s.subscriber = f }
+
+// Snapshot is project.Source.
+func (s *Rooms) Snapshot(ctx context.Context, id ident.RoomID) (view.RoomCard, bool, error) {
+	var card view.RoomCard
+	err := look(ctx, s.read, func(q querier) error {
+		r, err := roomsReader{q}.Room(id)
+		if err == nil {
+			card = r.Card()
+		}
+		return err
+	})
+	if errors.Is(err, fault.RoomNotFound) {
+		return view.RoomCard{}, false, nil
+	}
+	return card, err == nil, err
+}
+
+// Snapshots is project.Source.
+func (s *Rooms) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
+	var out []view.RoomCard
+	err := look(ctx, s.read, func(q querier) error {
+		list, err := roomsReader{q}.Rooms(0, after, limit)
+		out = cards(list)
+		return err
+	})
+	return out, err
+}
+
+// Areas is project.Source.
+func (s *Rooms) Areas(ctx context.Context) ([]view.Area, ident.Version, error) {
+	var (
+		areas   []view.Area
+		version ident.Version
+	)
+	err := look(ctx, s.read, func(q querier) error {
+		tree, err := roomsReader{q}.AreaTree()
+		if err == nil {
+			areas, version = tree.View(), tree.Version
+		}
+		return err
+	})
+	return areas, version, err
+}
+
+// Count is project.Source.
+func (s *Rooms) Count(ctx context.Context) (int64, error) {
+	var n int64
+	err := look(ctx, s.read, func(q querier) error {
+		_, err := one(q, `SELECT COUNT(*) FROM room`, nil, &n)
+		return err
+	})
+	return n, err
+}
+
+// pruneBatch bounds one round of forgetting, so that commands do not wait for it.
+const pruneBatch = 5000
+
+// Prune forgets log entries committed before keep and answers that expired at now; the newest
+// log entry always stays, it holds the position. It reports whether there may be more to forget.
+func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err error) {
+	err = s.group.do(ctx, func(c *conn) error {
+		n, err := c.exec(`DELETE FROM log WHERE feed_seq IN (SELECT feed_seq FROM log WHERE committed_at < ?
+			AND feed_seq < (SELECT MAX(feed_seq) FROM log) ORDER BY feed_seq LIMIT ?)`, millis(keep), pruneBatch)
+		if err != nil {
+			return err
+		}
+		m, err := c.exec(`DELETE FROM answer WHERE id IN (SELECT id FROM answer WHERE expires_at <= ? LIMIT ?)`, millis(now), pruneBatch)
+		more = n == pruneBatch || m == pruneBatch
+		return err
+	})
+	return more, err
+}

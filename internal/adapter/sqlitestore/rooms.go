@@ -1,0 +1,126 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+)
+
+// Rooms is room_b: state, outbox and log. It serves command.Store, relay.Log and project.Source.
+type Rooms struct {
+	group *group
+	read  *sql.DB
+	// epoch names this log; a new file gets a new one.
+	epoch string
+	clock func() time.Time
+	// fresh are the events of the running transaction, handed to subscriber after its commit.
+	fresh      []event.RoomEvent
+	subscriber func([]event.RoomEvent)
+	stop       context.CancelFunc
+}
+
+// OpenRooms opens or creates the file and starts committing. Close ends it.
+func OpenRooms(path string) (*Rooms, error) {
+	write, read, err := open(path, roomsSchema, fsynced)
+	if err != nil {
+		return nil, err
+	}
+	s := &Rooms{group: newGroup(write), read: read, clock: time.Now, subscriber: func([]event.RoomEvent) {}}
+	if err := s.loadEpoch(write); err != nil {
+		return nil, err
+	}
+	s.group.committed = func() {
+		if len(s.fresh) > 0 {
+			s.subscriber(s.fresh)
+			s.fresh = nil
+		}
+	}
+	s.group.aborted = func() { s.fresh = nil }
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go s.group.runLoop(ctx)
+	return s, nil
+}
+
+// Close waits for the running commit and closes the file.
+func (s *Rooms) Close() error {
+	s.stop()
+	<-s.group.gone
+	err := s.read.Close()
+	if e := s.group.conn.close(); e != nil {
+		err = e
+	}
+	return err
+}
+
+func (s *Rooms) loadEpoch(c *conn) error {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the process instead
+	if _, err := c.exec(`INSERT OR IGNORE INTO meta (key, value) VALUES ('log_epoch', ?)`, hex.EncodeToString(b[:])); err != nil {
+		return err
+	}
+	_, err := one(c, `SELECT value FROM meta WHERE key = 'log_epoch'`, nil, &s.epoch)
+	return err
+}
+
+// Write is command.Store.
+func (s *Rooms) Write(ctx context.Context, work func(command.Tx) error) error {
+	return s.group.do(ctx, func(c *conn) error {
+		before, kept := len(s.fresh), false
+		defer func() { // also when work panics
+			if !kept {
+				s.fresh = s.fresh[:before]
+			}
+		}()
+		err := work(&roomsTx{roomsReader{c}, s, c})
+		kept = err == nil
+		return err
+	})
+}
+
+// Read is command.Store.
+func (s *Rooms) Read(ctx context.Context, view func(command.Reader) error) error {
+	return look(ctx, s.read, func(q querier) error { return view(roomsReader{q}) })
+}
+
+const roomsSchema = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS room (
+	id INTEGER PRIMARY KEY, anchor_id INTEGER NOT NULL, title TEXT NOT NULL, area_id INTEGER NOT NULL,
+	cover_url TEXT NOT NULL, tags TEXT NOT NULL, language TEXT NOT NULL, publisher_policy INTEGER NOT NULL,
+	live_status INTEGER NOT NULL, session_id INTEGER NOT NULL, epoch INTEGER NOT NULL,
+	version INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS room_by_anchor ON room (anchor_id, id);
+CREATE TABLE IF NOT EXISTS session (
+	id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, epoch INTEGER NOT NULL, status INTEGER NOT NULL,
+	media_server TEXT NOT NULL, client_id TEXT NOT NULL, client_ip TEXT NOT NULL, key_id INTEGER NOT NULL,
+	started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, end_reason INTEGER NOT NULL,
+	lease_until INTEGER NOT NULL, grace_until INTEGER NOT NULL, lost INTEGER NOT NULL,
+	due_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS session_by_room ON session (room_id, id);
+CREATE INDEX IF NOT EXISTS session_by_due ON session (due_at) WHERE due_at > 0;
+CREATE TABLE IF NOT EXISTS stream_key (
+	id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, label TEXT NOT NULL, hash BLOB NOT NULL,
+	created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS stream_key_by_room ON stream_key (room_id, id);
+CREATE TABLE IF NOT EXISTS area (id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL, name TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS answer (
+	id BLOB PRIMARY KEY, request BLOB NOT NULL, sealed BLOB NOT NULL, expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS answer_by_expiry ON answer (expires_at);
+-- Committed events that have no feed_seq yet. The sequencer moves them into the log.
+CREATE TABLE IF NOT EXISTS outbox (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, room_id INTEGER NOT NULL, committed_at INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS log (
+	feed_seq INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, committed_at INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
+`

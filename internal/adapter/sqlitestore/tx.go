@@ -1,0 +1,147 @@
+package sqlitestore
+
+import (
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ownership"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/wire"
+)
+
+// roomsTx is command.Tx.
+type roomsTx struct {
+	roomsReader
+	store *Rooms
+	c     *conn
+}
+
+func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
+	if err := ownership.Check(role, "room", r.Columns()...); err != nil {
+		return err
+	}
+	for _, s := range r.Sessions() {
+		if err := tx.saveSession(role, s); err != nil {
+			return err
+		}
+	}
+	if len(r.Events()) == 0 {
+		return nil // a renewed lease: the session moved, the room did not
+	}
+	if err := tx.saveRow(r); err != nil {
+		return err
+	}
+	return tx.append(r.Events())
+}
+
+func (tx *roomsTx) saveRow(r *room.Room) error {
+	tags, err := encodeTags(r.Tags)
+	if err != nil {
+		return err
+	}
+	card := r.Card()
+	row := []any{int64(r.Anchor), r.Title, int64(r.Area), r.CoverURL, tags, r.Language, int64(r.Policy),
+		int64(card.Live.Status), int64(card.Live.SessionID), int64(r.Epoch), int64(r.Version), millis(r.UpdatedAt)}
+	base := r.BaseVersion()
+	if base == 0 {
+		_, err := tx.c.exec(`INSERT INTO room (anchor_id, title, area_id, cover_url, tags, language, publisher_policy,
+			live_status, session_id, epoch, version, updated_at, created_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			append(row, millis(r.CreatedAt), int64(r.ID))...)
+		return err
+	}
+	n, err := tx.c.exec(`UPDATE room SET anchor_id = ?, title = ?, area_id = ?, cover_url = ?, tags = ?, language = ?, publisher_policy = ?,
+		live_status = ?, session_id = ?, epoch = ?, version = ?, updated_at = ? WHERE id = ? AND version = ?`,
+		append(row, int64(r.ID), int64(base))...)
+	if err == nil && n == 0 {
+		return fault.VersionConflict.New("room %s is no longer at version %s", r.ID, base)
+	}
+	return err
+}
+
+func (tx *roomsTx) saveSession(role ownership.Role, s room.Session) error {
+	if err := ownership.Check(role, "session", "status", "publisher", "lease_until", "grace_until", "ended_at", "end_reason"); err != nil {
+		return err
+	}
+	due := s.Due()
+	if s.Status == view.Idle {
+		due = time.Time{}
+	}
+	_, err := tx.c.exec(`INSERT INTO session (id, room_id, epoch, status, media_server, client_id, client_ip, key_id, started_at,
+		ended_at, end_reason, lease_until, grace_until, lost, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, media_server = excluded.media_server, client_id = excluded.client_id,
+		client_ip = excluded.client_ip, key_id = excluded.key_id, ended_at = excluded.ended_at, end_reason = excluded.end_reason,
+		lease_until = excluded.lease_until, grace_until = excluded.grace_until, lost = excluded.lost, due_at = excluded.due_at`,
+		int64(s.ID), int64(s.Room), int64(s.Epoch), int64(s.Status), s.Publisher.MediaServer, s.Publisher.ClientID, s.Publisher.ClientIP,
+		int64(s.Publisher.Key), millis(s.StartedAt), millis(s.EndedAt), int64(s.EndReason), millis(s.LeaseUntil), millis(s.GraceUntil),
+		int64(s.Lost), millis(due))
+	return err
+}
+
+// append puts events into the outbox, in the transaction of the state they speak of.
+func (tx *roomsTx) append(events []event.RoomEvent) error {
+	now := tx.store.clock().UTC().Truncate(time.Millisecond)
+	for _, e := range events {
+		e.Epoch, e.CommittedAt = tx.store.epoch, now
+		body, err := wire.MarshalEvent(&e)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.c.exec(`INSERT INTO outbox (room_id, committed_at, body) VALUES (?, ?, ?)`, int64(e.RoomID), millis(now), body); err != nil {
+			return err
+		}
+		tx.store.fresh = append(tx.store.fresh, e)
+	}
+	return nil
+}
+
+func (tx *roomsTx) SaveKey(role ownership.Role, k room.Key) error {
+	if err := ownership.Check(role, "stream_key", "id", "label", "hash", "expires_at", "revoked_at"); err != nil {
+		return err
+	}
+	_, err := tx.c.exec(`INSERT INTO stream_key (id, room_id, label, hash, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET label = excluded.label, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at`,
+		int64(k.ID), int64(k.Room), k.Label, k.Hash[:], millis(k.CreatedAt), millis(k.ExpiresAt), millis(k.RevokedAt))
+	return err
+}
+
+func (tx *roomsTx) SaveAreaTree(role ownership.Role, t *room.AreaTree) error {
+	if err := ownership.Check(role, "area", "id", "parent_id", "name"); err != nil {
+		return err
+	}
+	if len(t.Events()) == 0 {
+		return nil
+	}
+	for _, n := range t.Nodes {
+		_, err := tx.c.exec(`INSERT INTO area (id, parent_id, name) VALUES (?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id, name = excluded.name`, int64(n.ID), int64(n.Parent), n.Name)
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := tx.c.exec(`INSERT INTO meta (key, value) VALUES ('area_version', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+		t.Version.String()); err != nil {
+		return err
+	}
+	return tx.append(t.Events())
+}
+
+func (tx *roomsTx) Answer(id command.AnswerID, now time.Time) (command.Answer, bool, error) {
+	var (
+		a       command.Answer
+		request []byte
+		expires int64
+	)
+	found, err := one(tx.c, `SELECT request, sealed, expires_at FROM answer WHERE id = ? AND expires_at > ?`, []any{id[:], millis(now)}, &request, &a.Sealed, &expires)
+	copy(a.Request[:], request)
+	a.ExpiresAt = goTime(expires)
+	return a, found, err
+}
+
+func (tx *roomsTx) SaveAnswer(id command.AnswerID, a command.Answer) error {
+	_, err := tx.c.exec(`INSERT OR REPLACE INTO answer (id, request, sealed, expires_at) VALUES (?, ?, ?, ?)`,
+		id[:], a.Request[:], a.Sealed, millis(a.ExpiresAt))
+	return err
+}

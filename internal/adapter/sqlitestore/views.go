@@ -1,0 +1,230 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/wire"
+)
+
+// Views is room_c: cards, feed, position, dead letters. It serves project.Views, query.Views and
+// feed.Store. All of it can be rebuilt from B: a lost file is replaced by an empty one (Reopen).
+type Views struct {
+	path string
+
+	mu     sync.RWMutex // guards the handles: write for a reopen, read for everything else
+	write  *conn
+	read   *sql.DB
+	opened os.FileInfo
+
+	writing  sync.Mutex // one writer at a time
+	shadowed atomic.Bool
+}
+
+// OpenViews opens or creates the file.
+func OpenViews(path string) (*Views, error) {
+	v := &Views{path: path}
+	return v, v.openFile()
+}
+
+func (v *Views) openFile() error {
+	write, read, err := open(v.path, viewsSchema, crashSafe)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(v.path)
+	v.write, v.read, v.opened = write, read, info
+	v.shadowed.Store(false)
+	return err
+}
+
+// Close closes the file.
+func (v *Views) Close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.closeFile()
+}
+
+func (v *Views) closeFile() error {
+	err := v.read.Close()
+	if e := v.write.close(); e != nil {
+		err = e
+	}
+	return err
+}
+
+// Reopen is project.Views: it looks whether the file is still the one that was opened, and
+// begins an empty one when it was deleted or replaced underneath us.
+func (v *Views) Reopen(context.Context) (lost bool, err error) {
+	info, err := os.Stat(v.path)
+	if err == nil && os.SameFile(info, v.opened) {
+		return false, nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_ = v.closeFile() // its files are gone already
+	for _, left := range []string{v.path + "-wal", v.path + "-shm"} {
+		_ = os.Remove(left) // the journal of a file that no longer exists must not be replayed into the new one
+	}
+	if err := v.openFile(); err != nil {
+		return true, fmt.Errorf("sqlitestore: begin %s anew: %w", v.path, err)
+	}
+	return true, nil
+}
+
+const viewsSchema = `
+DROP TABLE IF EXISTS card_next;
+DROP TABLE IF EXISTS feed_next;
+CREATE TABLE IF NOT EXISTS card (
+	room_id INTEGER PRIMARY KEY, version INTEGER NOT NULL, anchor_id INTEGER NOT NULL, on_air INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS card_by_anchor ON card (anchor_id, room_id);
+CREATE INDEX IF NOT EXISTS card_on_air ON card (room_id) WHERE on_air = 1;
+CREATE TABLE IF NOT EXISTS feed (
+	feed_seq INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, type TEXT NOT NULL, stored_at INTEGER NOT NULL, line BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS area_tree (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS position (
+	id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, contiguous INTEGER NOT NULL, complete INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS parked (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, room_id INTEGER NOT NULL, version INTEGER NOT NULL, feed_seq INTEGER NOT NULL, type TEXT NOT NULL,
+	courier TEXT NOT NULL, reason TEXT NOT NULL, raw BLOB, parked_at INTEGER NOT NULL, attempts INTEGER NOT NULL,
+	healed_at INTEGER NOT NULL, healed_by TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS parked_open ON parked (room_id) WHERE healed_at = 0;
+`
+
+// look reads one committed snapshot.
+func (v *Views) look(ctx context.Context, f func(querier) error) error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return look(ctx, v.read, f)
+}
+
+// Cards is query.Views.
+func (v *Views) Cards(ctx context.Context, ids []ident.RoomID) ([]view.RoomCard, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return v.cards(ctx, `SELECT body FROM card WHERE room_id IN (SELECT value FROM json_each(?))`, string(list))
+}
+
+// ByAnchor is query.Views.
+func (v *Views) ByAnchor(ctx context.Context, anchor ident.AnchorID, limit int) ([]view.RoomCard, error) {
+	return v.cards(ctx, `SELECT body FROM card WHERE anchor_id = ? ORDER BY room_id LIMIT ?`, int64(anchor), limit)
+}
+
+func (v *Views) cards(ctx context.Context, text string, args ...any) ([]view.RoomCard, error) {
+	var out []view.RoomCard
+	err := v.look(ctx, func(q querier) error {
+		return each(q, func(rows *sql.Rows) error {
+			card, err := scanCard(rows)
+			out = append(out, card)
+			return err
+		}, text, args...)
+	})
+	return out, err
+}
+
+func scanCard(rows *sql.Rows) (view.RoomCard, error) {
+	var body sql.RawBytes
+	if err := rows.Scan(&body); err != nil {
+		return view.RoomCard{}, err
+	}
+	return wire.UnmarshalCard(body)
+}
+
+// OnAir is query.Views.
+func (v *Views) OnAir(ctx context.Context, yield func(view.RoomCard) bool) error {
+	list, err := v.cards(ctx, `SELECT body FROM card WHERE on_air = 1`)
+	for _, card := range list {
+		if !yield(card) {
+			break
+		}
+	}
+	return err
+}
+
+type areaTreeBody struct {
+	Areas []view.Area
+}
+
+// Areas is query.Views.
+func (v *Views) Areas(ctx context.Context) ([]view.Area, error) {
+	var (
+		body []byte
+		tree areaTreeBody
+	)
+	err := v.look(ctx, func(q querier) error {
+		found, err := one(q, `SELECT body FROM area_tree WHERE id = 1`, nil, &body)
+		if err != nil || !found {
+			return err
+		}
+		return json.Unmarshal(body, &tree)
+	})
+	return tree.Areas, err
+}
+
+// Frames is feed.Store.
+func (v *Views) Frames(ctx context.Context, after ident.FeedSeq, limit int) ([]feed.Frame, error) {
+	var out []feed.Frame
+	err := v.look(ctx, func(q querier) error {
+		return each(q, func(rows *sql.Rows) error {
+			var f feed.Frame
+			err := rows.Scan(&f.Seq, &f.Room, &f.Type, &f.JSON)
+			out = append(out, f)
+			return err
+		}, `SELECT feed_seq, room_id, type, line FROM feed WHERE feed_seq > ? ORDER BY feed_seq LIMIT ?`, int64(after), limit)
+	})
+	return out, err
+}
+
+// Oldest is feed.Store.
+func (v *Views) Oldest(ctx context.Context) (ident.FeedSeq, error) {
+	var seq ident.FeedSeq
+	err := v.look(ctx, func(q querier) error {
+		found, err := one(q, `SELECT feed_seq FROM feed ORDER BY feed_seq LIMIT 1`, nil, &seq)
+		if err != nil || found {
+			return err
+		}
+		_, err = one(q, `SELECT contiguous + 1 FROM position`, nil, &seq)
+		return err
+	})
+	return max(seq, 1), err
+}
+
+// Recent returns the newest feed lines of a room, newest first; for the desk and the console.
+func (v *Views) Recent(ctx context.Context, id ident.RoomID, limit int) ([]feed.Frame, error) {
+	var out []feed.Frame
+	err := v.look(ctx, func(q querier) error {
+		return each(q, func(rows *sql.Rows) error {
+			f := feed.Frame{Room: id}
+			err := rows.Scan(&f.Seq, &f.Type, &f.JSON)
+			out = append(out, f)
+			return err
+		}, `SELECT feed_seq, type, line FROM feed WHERE room_id = ? ORDER BY feed_seq DESC LIMIT ?`, int64(id), limit)
+	})
+	return out, err
+}
+
+// Prune forgets feed lines stored before keep, in bounded steps; the newest stays.
+func (v *Views) Prune(_ context.Context, keep time.Time) (more bool, err error) {
+	err = v.transact(func(c *conn) error {
+		n, err := c.exec(`DELETE FROM feed WHERE feed_seq IN (SELECT feed_seq FROM feed WHERE stored_at < ?
+			AND feed_seq < (SELECT MAX(feed_seq) FROM feed) ORDER BY feed_seq LIMIT ?)`, millis(keep), pruneBatch)
+		more = n == pruneBatch
+		return err
+	})
+	return more, err
+}

@@ -1,0 +1,128 @@
+package feed
+
+import (
+	"context"
+	"sync"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+)
+
+// Config is what a Hub needs.
+type Config struct {
+	Store Store
+	// MaxFrames and MaxBytes bound what is in memory, whichever is met first. 0 means 65,536 frames
+	// and 64 MiB: a minute at 1,000 events per second, so that a reconnecting watcher finds its place
+	// in memory and a deploy of all watchers does not become a scan of the database.
+	MaxFrames int
+	MaxBytes  int
+}
+
+// Hub is the feed's end.
+type Hub struct {
+	store Store
+
+	mu sync.RWMutex
+	// started: Advance or Reset has said where the end is.
+	started bool
+	end     ident.FeedSeq
+	recent  ring
+	// early holds frames behind the gapless end, until it reaches them.
+	early map[ident.FeedSeq]Frame
+	// moved is closed, and replaced, when the end has moved.
+	moved chan struct{}
+}
+
+// New makes a hub. Watchers are NOT_READY until Advance or Reset has told it the end.
+func New(c Config) *Hub {
+	if c.MaxFrames <= 0 {
+		c.MaxFrames = 1 << 16
+	}
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = 64 << 20
+	}
+	return &Hub{
+		store: c.Store, moved: make(chan struct{}), early: map[ident.FeedSeq]Frame{},
+		recent: ring{maxFrames: c.MaxFrames, maxBytes: c.MaxBytes},
+	}
+}
+
+// Advance takes in frames that were stored, in any order, and moves the feed's end to contiguous:
+// every event up to there is stored. An end that lies before the present one is a Reset.
+func (h *Hub) Advance(frames []Frame, contiguous ident.FeedSeq) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.started || contiguous < h.end {
+		h.restart(contiguous)
+	}
+	for _, f := range frames {
+		// Beyond the bound the store remembers for us.
+		if f.Seq > h.end && len(h.early) < h.recent.maxFrames {
+			h.early[f.Seq] = f
+		}
+	}
+	if contiguous == h.end {
+		return
+	}
+	for seq := h.end + 1; seq <= contiguous && len(h.early) > 0; seq++ {
+		if f, ok := h.early[seq]; ok {
+			h.recent.push(f)
+			delete(h.early, seq)
+		}
+	}
+	h.move(contiguous)
+}
+
+// Reset says that the log was replaced or rebuilt and now ends at contiguous. Watchers whose
+// cursor lies behind it are told CURSOR_EXPIRED, the others go on.
+func (h *Hub) Reset(contiguous ident.FeedSeq) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.restart(contiguous)
+}
+
+func (h *Hub) restart(end ident.FeedSeq) {
+	h.started = true
+	h.recent.clear()
+	clear(h.early)
+	h.move(end)
+}
+
+func (h *Hub) move(end ident.FeedSeq) {
+	h.end = end
+	close(h.moved)
+	h.moved = make(chan struct{})
+}
+
+// End is the newest position that may be shown; false before it is known.
+func (h *Hub) End() (ident.FeedSeq, bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.end, h.started
+}
+
+// look is what a watcher sees of the hub in one glance.
+type look struct {
+	end    ident.FeedSeq
+	frames []Frame         // right after the cursor, from memory; none when they are not there
+	moved  <-chan struct{} // closed when a new glance is worthwhile
+}
+
+func (h *Hub) look(after ident.FeedSeq, limit int) look {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return look{end: h.end, frames: h.recent.after(after, limit), moved: h.moved}
+}
+
+// oldest is the first position kept, in memory or in the store.
+func (h *Hub) oldest(ctx context.Context) (ident.FeedSeq, error) {
+	seq, err := h.store.Oldest(ctx)
+	if err != nil {
+		return 0, unreadable(err)
+	}
+	return seq, nil
+}
+
+func unreadable(err error) error {
+	return fault.StoreUnavailable.Wrap(err, "the feed cannot be read now")
+}

@@ -1,0 +1,295 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/station"
+)
+
+const (
+	// lookEvery is how often the log's head is asked: the rate at which freshness is proven, and the longest
+	// that a loss by both couriers goes unnoticed.
+	lookEvery = 200 * time.Millisecond
+	// page bounds one read of the log or of snapshots.
+	page = 512
+)
+
+// proof turns "the head was there at that moment" and "we have reached it" into freshness.
+type proof struct {
+	target ident.FeedSeq
+	asked  time.Time // zero: nothing is being proven
+	proven atomic.Int64
+	filled atomic.Bool
+}
+
+// reached is called with every new end of the feed.
+func (f *proof) reached(end ident.FeedSeq) {
+	if f.asked.IsZero() || end < f.target {
+		return
+	}
+	f.proven.Store(f.asked.UnixNano())
+	f.asked = time.Time{}
+}
+
+// ProvenAt is query.Freshness.
+func (p *Projector) ProvenAt() time.Time {
+	ns := p.proof.proven.Load()
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}
+
+// Complete is query.Freshness.
+func (p *Projector) Complete() bool { return p.proof.filled.Load() }
+
+// At is the stored position.
+func (p *Projector) At() Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
+// Run keeps the views at the log's head until ctx ends: it fills views that are empty, brings
+// what both couriers lost, heals parked rooms, and proves freshness.
+func (p *Projector) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var before ident.FeedSeq // where the feed ended at the last look
+	for {
+		nudged := false
+		end, err := p.look(ctx, before)
+		before = end
+		if err != nil && ctx.Err() == nil {
+			p.logger.Warn("project: cannot follow the log, will try again", "error", err)
+		}
+		for !nudged {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+				nudged = true
+			case <-p.behind:
+				before, nudged = p.At().Contiguous, true // something is known to be missing: fetch it at once
+			}
+		}
+	}
+}
+
+// look is one round of Run. stalled is where the feed ended a round ago: what has not moved since
+// is fetched, what is moving is left to the couriers.
+func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq) (ident.FeedSeq, error) {
+	if err := p.settle(ctx); err != nil {
+		return stalled, err
+	}
+	asked := p.clock()
+	head, err := p.source.Head(ctx)
+	if err != nil {
+		return stalled, fmt.Errorf("ask the log's head: %w", err)
+	}
+	if head.Epoch != p.At().Epoch {
+		return 0, p.startOver(ctx, head)
+	}
+	p.mu.Lock()
+	at := p.at.Contiguous
+	if p.proof.asked.IsZero() {
+		p.proof.asked, p.proof.target = asked, head.Seq+ident.FeedSeq(head.Pending)
+		p.proof.reached(at)
+	}
+	p.mu.Unlock()
+	if head.Seq > at && at == stalled {
+		if err := p.catchUp(ctx, head); err != nil {
+			return at, err
+		}
+	}
+	return p.At().Contiguous, p.healDue(ctx)
+}
+
+// settle makes sure that the views are there, belong to a log and are filled.
+func (p *Projector) settle(ctx context.Context) error {
+	lost, err := p.views.Reopen(ctx)
+	if err != nil {
+		return err
+	}
+	if lost {
+		p.logger.Warn("project: room_c is gone, beginning an empty one and filling it from the committed state")
+		p.forget(Position{})
+	}
+	if p.At().Epoch == "" {
+		at, err := p.views.Position(ctx)
+		if err != nil {
+			return err
+		}
+		if at.Epoch == "" {
+			head, err := p.source.Head(ctx)
+			if err != nil {
+				return err
+			}
+			return p.startOver(ctx, head)
+		}
+		if err := p.resume(ctx, at); err != nil {
+			return err
+		}
+	}
+	if !p.At().Complete {
+		return p.fill(ctx)
+	}
+	p.proof.filled.Store(true)
+	return nil
+}
+
+// resume goes on from a stored position.
+func (p *Projector) resume(ctx context.Context, at Position) error {
+	areas, err := p.views.AreasVersion(ctx)
+	if err != nil {
+		return err
+	}
+	open, err := p.views.Parked(ctx, ParkedQuery{Open: true, Limit: maxParked})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.areas = at, areas
+	for _, d := range open {
+		p.parked[d.Room] = &parkedRoom{}
+	}
+	return nil
+}
+
+// forget drops everything that was known about the stored views.
+func (p *Projector) forget(at Position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.areas = at, 0
+	clear(p.ahead)
+	clear(p.versions)
+	clear(p.parked)
+	p.proof.asked = time.Time{}
+	p.proof.filled.Store(false)
+}
+
+// startOver empties the views for a log that they do not belong to, and fills them.
+func (p *Projector) startOver(ctx context.Context, head Head) error {
+	at := Position{Epoch: head.Epoch, Contiguous: head.Floor - 1}
+	if err := p.views.Reset(ctx, at); err != nil {
+		return err
+	}
+	p.forget(at)
+	p.audience.Changed(Change{Reset: true, Contiguous: at.Contiguous})
+	return p.fill(ctx)
+}
+
+// fill copies the committed state, then the log; from then on a missing card proves that
+// there is no such room. The couriers may bring events meanwhile.
+func (p *Projector) fill(ctx context.Context) error {
+	head, err := p.source.Head(ctx)
+	if err != nil {
+		return err
+	}
+	for after := ident.RoomID(0); ; {
+		cards, err := p.source.Snapshots(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		if len(cards) == 0 {
+			break
+		}
+		if err := p.transfer(ctx, cards, ""); err != nil {
+			return err
+		}
+		after = cards[len(cards)-1].ID
+	}
+	if err := p.fillAreas(ctx); err != nil {
+		return err
+	}
+	if err := p.catchUp(ctx, head); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.at
+	at.Complete = true
+	if err := p.write(ctx, Batch{Position: &at}); err != nil {
+		return err
+	}
+	p.proof.filled.Store(true)
+	return nil
+}
+
+func (p *Projector) fillAreas(ctx context.Context) error {
+	areas, version, err := p.source.Areas(ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if version <= p.areas {
+		return nil
+	}
+	return p.write(ctx, Batch{Areas: areas, AreasVersion: version})
+}
+
+// transfer stores committed cards as they are: state transfer. heals says what closes the
+// rooms' dead letters; empty for none.
+func (p *Projector) transfer(ctx context.Context, cards []view.RoomCard, heals string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := Batch{Cards: cards}
+	if heals != "" {
+		for i := range cards {
+			b.Heal = append(b.Heal, Healing{Room: cards[i].ID, By: heals, At: p.clock()})
+		}
+	}
+	return p.write(ctx, b)
+}
+
+// catchUp reads the log from the feed's end up to head.
+func (p *Projector) catchUp(ctx context.Context, head Head) error {
+	for {
+		at := p.At().Contiguous
+		if at >= head.Seq {
+			return nil
+		}
+		events, err := p.source.Events(ctx, at, page)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			return nil
+		}
+		if events[0].FeedSeq > at+1 {
+			// The log forgot what we never had: we were away longer than it keeps. The cards come by
+			// state transfer, the feed goes on where the log begins.
+			return p.skipTo(ctx, events[0].FeedSeq-1)
+		}
+		p.count("catch-up", len(events))
+		now := p.clock()
+		list := make([]Delivery, len(events))
+		for i := range events {
+			list[i] = Delivery{Courier: station.CatchUp, Event: events[i], Room: events[i].RoomID, ReceivedAt: now}
+		}
+		if err := p.Apply(ctx, list); err != nil {
+			return err
+		}
+		if p.At().Contiguous == at {
+			return fmt.Errorf("the log's events after %d do not move the feed", at)
+		}
+	}
+}
+
+// skipTo moves the feed's end over what the log no longer keeps, and marks the views as incomplete.
+func (p *Projector) skipTo(ctx context.Context, seq ident.FeedSeq) error {
+	p.mu.Lock()
+	at := p.at
+	at.Contiguous, at.Complete = seq, false
+	err := p.write(ctx, Batch{Position: &at})
+	p.mu.Unlock()
+	p.lookNow()
+	return err
+}

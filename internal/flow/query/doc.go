@@ -1,0 +1,19 @@
+// Package query answers viewers' reads of rooms.
+//
+// It guarantees that an answer never goes back: within a process a room's version only grows, and a
+// slow load from the database never overwrites what an event brought meanwhile. A room that is
+// resident is answered whatever state the databases are in; its age says how old the proof is.
+//
+// Ordering and concurrency: all methods may be called concurrently, except Changed, which one
+// caller calls in commit order, after the transaction that made the change readable in Views.
+// Lookup waits for nobody; Changed never blocks on I/O.
+//
+// Lifecycle: Run fills the live list and fills it again after a reset, until its context ends. Reads
+// work before that; the live list answers NOT_READY until it has been filled once. A load outlives the
+// reader that caused it, by at most its own timeout.
+//
+// Failure: a load that fails fails the readers that wait for it and is forgotten; the next reader
+// loads again. While the views are incomplete a missing room is NOT_READY, never ROOM_NOT_FOUND.
+//
+// It never writes a view, never asks the command side, and holds no rule about rooms.
+package query

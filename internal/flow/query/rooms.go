@@ -1,0 +1,171 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+)
+
+const (
+	// StaleAfter is the age from which an answer is marked stale. The projector proves freshness
+	// about once a second; five proofs missed in a row are an outage, not a hiccup.
+	StaleAfter = 5 * time.Second
+	// visibleWithin is how long a reader with a minimum version waits. Events take milliseconds;
+	// beyond half a second something is wrong, and the reader is better served by being told.
+	visibleWithin = 500 * time.Millisecond
+	// MaxBatch bounds one batch: its answer is about a megabyte.
+	MaxBatch = 1000
+	// maxAnchorRooms bounds the list of one anchor's rooms.
+	maxAnchorRooms = 200
+)
+
+// Config is what Rooms needs. All fields are required.
+type Config struct {
+	Cache     Cache
+	Views     Views
+	Freshness Freshness
+	Now       func() time.Time
+}
+
+// Rooms is the viewers' reads.
+type Rooms struct {
+	cache     Cache
+	views     Views
+	freshness Freshness
+	now       func() time.Time
+
+	fills   fills
+	waiters waiters
+	tree    tree
+	live    liveList
+}
+
+// New makes the reads; Run brings the live list to life.
+func New(c Config) *Rooms {
+	r := &Rooms{cache: c.Cache, views: c.Views, freshness: c.Freshness, now: c.Now}
+	r.fills.init()
+	r.waiters.rooms = map[ident.RoomID]*waiter{}
+	r.live.init()
+	return r
+}
+
+// Lookup finds a resident room: no waiting, no allocation. Most reads end here.
+func (r *Rooms) Lookup(id ident.RoomID) (*Entry, bool) { return r.cache.Get(id) }
+
+// Get finds a room, resident or not, at minVersion or newer (0: any). ROOM_NOT_FOUND,
+// NOT_YET_VISIBLE when minVersion does not show up within 500 ms, NOT_READY while a missing room
+// proves nothing, STORE_UNAVAILABLE when it is not resident and cannot be loaded.
+func (r *Rooms) Get(ctx context.Context, id ident.RoomID, minVersion ident.Version) (*Entry, error) {
+	e, err := r.find(ctx, id)
+	if minVersion <= 0 || (err == nil && e.Version >= minVersion) {
+		return e, err
+	}
+	if err != nil && !errors.Is(err, fault.RoomNotFound) && !errors.Is(err, fault.NotReady) {
+		return nil, err
+	}
+	return r.await(ctx, id, minVersion)
+}
+
+// find loads what is not resident. It asks again only when an event or a reset overtook the load,
+// so each round has a change of its own to blame.
+func (r *Rooms) find(ctx context.Context, id ident.RoomID) (*Entry, error) {
+	for {
+		if e, ok := r.cache.Get(id); ok {
+			return e, nil
+		}
+		loads, err := r.load(id)
+		if err != nil {
+			return nil, err
+		}
+		if loads == nil {
+			return nil, notFound(id)
+		}
+		l := loads[0]
+		if err := l.wait(ctx); err != nil {
+			return nil, err
+		}
+		switch {
+		case l.overtaken:
+		case l.entry != nil:
+			return l.entry, nil
+		default:
+			return nil, notFound(id)
+		}
+	}
+}
+
+// await waits until an event makes minVersion visible.
+func (r *Rooms) await(ctx context.Context, id ident.RoomID, minVersion ident.Version) (*Entry, error) {
+	timer := time.NewTimer(visibleWithin)
+	defer timer.Stop()
+	for {
+		// First the ear, then the look: an event between the two is heard.
+		woken, leave := r.waiters.join(id)
+		if e, ok := r.cache.Get(id); ok && e.Version >= minVersion {
+			leave()
+			return e, nil
+		}
+		select {
+		case <-woken:
+			leave()
+		case <-timer.C:
+			leave()
+			return nil, fault.NotYetVisible.New("room %s has not reached version %d", id, minVersion).
+				With("min_version", minVersion.String())
+		case <-ctx.Done():
+			leave()
+			return nil, gaveUp(ctx)
+		}
+	}
+}
+
+// Changed takes in what a transaction made visible: cards in order, the area tree when it is not
+// nil, and reset when everything known before is void. When it returns, readers see the cards.
+func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
+	entries := make([]*Entry, len(cards))
+	for i := range cards {
+		entries[i] = NewEntry(&cards[i])
+	}
+	if reset {
+		r.tree.drop()
+		// The fill of the live list is made void before L1 is emptied, and begun again after.
+		r.live.reset()
+		r.fills.reset(r.cache)
+		r.live.refill()
+	}
+	// The list before L1: a fill that read a room before this event either meets the event on the
+	// board and is refused, or has put its entry into L1 already, where the event's replaces it.
+	r.live.apply(cards, entries)
+	r.fills.overtake(r.cache, entries)
+	if areas != nil {
+		r.tree.replace(areas)
+	}
+	r.waiters.wake(entries)
+}
+
+// Age is how long ago e was last known to be the newest: when the views were last proven
+// complete, or when e's own change happened. Never negative.
+func (r *Rooms) Age(e *Entry) time.Duration {
+	proven := r.freshness.ProvenAt()
+	if e.At.After(proven) {
+		proven = e.At
+	}
+	return max(r.now().Sub(proven), 0)
+}
+
+// Stale reports whether an age is beyond what viewers are promised.
+func Stale(age time.Duration) bool { return age > StaleAfter }
+
+func notFound(id ident.RoomID) error {
+	return fault.RoomNotFound.New("there is no room %s", id)
+}
+
+func gaveUp(ctx context.Context) error {
+	return fault.DeadlineExceeded.Wrap(context.Cause(ctx), "the request ended before the answer was there")
+}
+
+func isNotFound(err error) bool { return errors.Is(err, fault.RoomNotFound) }
