@@ -1,0 +1,187 @@
+package natsbus_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/adapter/adaptertest/bustest"
+	"github.com/greenroomlive/greenroom/internal/adapter/natsbus"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/wire"
+)
+
+func TestPublishIsStoredOnceAndInOrder(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus := newBus(t, conn, nil)
+	events := bustest.Events(600, 1, 2)
+	publish(t, bus, events[:400])
+	publish(t, bus, events[200:]) // a publish whose acknowledgements were lost
+
+	stream, err := jetStream(t, conn).Stream(t.Context(), natsbus.Stream)
+	must(t, err)
+	if n := stream.CachedInfo().State.Msgs; n != 600 {
+		t.Errorf("the stream holds %d messages of 600 events", n)
+	}
+	for seq := range uint64(600) {
+		m, err := stream.GetMsg(t.Context(), seq+1)
+		must(t, err)
+		e, err := wire.UnmarshalEvent(m.Data)
+		must(t, err)
+		if want := events[seq]; e.FeedSeq != want.FeedSeq || m.Subject != "greenroom.events."+want.RoomID.String() {
+			t.Fatalf("message %d is feed_seq %d under %s, want %d", seq+1, e.FeedSeq, m.Subject, want.FeedSeq)
+		}
+	}
+}
+
+// A foreign message breaks the chain of message ids; publishing must not stumble over it for ever.
+func TestPublishGetsPastAForeignMessage(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus := newBus(t, conn, nil)
+	events := bustest.Events(20, 1)
+	publish(t, bus, events[:10])
+	publishRaw(t, conn, "1", []byte("foreign"))
+	publish(t, bus, events) // ten repeats, then an event that follows one which is not the newest
+	c, _ := consumeInto(t, bus)
+	c.until(t, events)
+}
+
+func TestPositionCountsOnlyItsOwnLog(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	publish(t, newBus(t, conn, nil), bustest.Events(10, 1))
+	other, err := natsbus.New(conn, natsbus.Config{Epoch: "another log", Log: quiet(t)})
+	must(t, err)
+	any, err := natsbus.New(conn, natsbus.Config{Log: quiet(t)})
+	must(t, err)
+	for name, c := range map[string]struct {
+		bus  *natsbus.Bus
+		want int64
+	}{"another": {other, 0}, "any": {any, 10}} {
+		if at, err := c.bus.Position(t.Context()); err != nil || int64(at) != c.want {
+			t.Errorf("%s log: position is %d, %v; want %d", name, at, err, c.want)
+		}
+	}
+}
+
+func TestEventUnderAForeignAddressIsUnreadable(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus := newBus(t, conn, nil)
+	events := bustest.Events(2, 1)
+	payload, err := wire.MarshalEvent(&events[0])
+	must(t, err)
+	_, err = bus.Position(t.Context()) // makes the stream
+	must(t, err)
+	publishRaw(t, conn, "77", payload)
+	publishRaw(t, conn, "no-number", payload) // nobody's: dropped
+	publish(t, bus, events[1:])
+	c, _ := consumeInto(t, bus)
+	c.until(t, events)
+	if d, _ := c.has(events[0]); d.Unreadable == nil || d.Room != 77 || len(d.Raw) == 0 {
+		t.Errorf("delivery is %+v, want unreadable for room 77", d)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.got) != 2 {
+		t.Errorf("%d deliveries, want 2", len(c.got))
+	}
+}
+
+// Whatever an operator deletes at the broker, consuming goes on.
+func TestConsumeOutlivesDeletions(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus := newBus(t, conn, nil)
+	js := jetStream(t, conn)
+	events := bustest.Events(40, 1, 2)
+	c, _ := consumeInto(t, bus)
+	publish(t, bus, events[:10])
+	c.until(t, events[:10])
+
+	must(t, js.DeleteConsumer(t.Context(), natsbus.Stream, "project-test"))
+	publish(t, bus, events[10:20])
+	c.until(t, events[10:20])
+
+	must(t, js.DeleteStream(t.Context(), natsbus.Stream))
+	publish(t, bus, events[20:30])
+	c.until(t, events[20:30])
+
+	must(t, conn.ForceReconnect())
+	eventually(t, "publish", func(ctx context.Context) bool { return bus.Publish(ctx, events[30:]) == nil })
+	c.until(t, events[30:])
+}
+
+// The bound on bytes lets the oldest go, and the position stays the newest.
+func TestStreamIsBounded(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus, err := natsbus.New(conn, natsbus.Config{Durable: "project-test", MaxBytes: 64 << 10, Log: quiet(t)})
+	must(t, err)
+	publish(t, bus, bustest.Events(1000, 1))
+	stream, err := jetStream(t, conn).Stream(t.Context(), natsbus.Stream)
+	must(t, err)
+	if s := stream.CachedInfo().State; s.Bytes > 64<<10 || s.Msgs == 0 {
+		t.Errorf("the stream holds %d messages in %d bytes, want some within 64 KiB", s.Msgs, s.Bytes)
+	}
+	if at, err := bus.Position(t.Context()); err != nil || at != 1000 {
+		t.Errorf("position is %d, %v; want 1000", at, err)
+	}
+}
+
+// BenchmarkThroughput is publish to handed over, in the relay's batches; events/s is b.N over the time.
+func BenchmarkThroughput(b *testing.B) {
+	bus := newBus(b, connect(b, runEmbedded(b, b.TempDir()).broker), nil)
+	events := bustest.Events(b.N, 1, 2, 3, 4, 5, 6, 7, 8)
+	handed := countdown(b, bus, b.N)
+	b.ResetTimer()
+	if err := bus.Publish(b.Context(), events); err != nil {
+		b.Fatal(err)
+	}
+	<-handed
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkLatency is one event at a time: from before Publish until handle has it, and
+// until Publish has its acknowledgement.
+func BenchmarkLatency(b *testing.B) {
+	bus := newBus(b, connect(b, runEmbedded(b, b.TempDir()).broker), nil)
+	events := bustest.Events(b.N+1, 1)
+	at := make(chan time.Time, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- bus.Consume(ctx, func(context.Context, []project.Delivery) error { at <- time.Now(); return nil })
+	}()
+	if err := bus.Publish(ctx, events[:1]); err != nil {
+		b.Fatal(err)
+	}
+	<-at
+	var handed, acked time.Duration
+	b.ResetTimer()
+	for i := range b.N {
+		from := time.Now()
+		if err := bus.Publish(ctx, events[i+1:i+2]); err != nil {
+			b.Fatal(err)
+		}
+		acked += time.Since(from)
+		handed += (<-at).Sub(from)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(handed.Microseconds())/float64(b.N), "µs-to-handle")
+	b.ReportMetric(float64(acked.Microseconds())/float64(b.N), "µs-to-ack")
+	cancel()
+	<-done
+}
+
+// countdown consumes n events, then closes the channel.
+func countdown(b *testing.B, bus *natsbus.Bus, n int) <-chan struct{} {
+	ctx, cancel := context.WithCancel(context.Background())
+	handed, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- bus.Consume(ctx, func(_ context.Context, batch []project.Delivery) error {
+			if n -= len(batch); n <= 0 {
+				close(handed)
+			}
+			return nil
+		})
+	}()
+	b.Cleanup(func() { cancel(); <-done })
+	return handed
+}

@@ -1,0 +1,21 @@
+// Package natsbus is the queue between the two sides, on NATS JetStream: relay.Bus at one end,
+// project.Queue at the other, and for `greenroom dev` the broker itself, inside the process.
+//
+// It guarantees that an event whose Publish was acknowledged is handed to the consumer at least
+// once while the broker keeps its folder, and that a room's events are handed over in the order they
+// were published, redeliveries included. It never guarantees that the broker keeps anything: the
+// broker is transport, the log in room_b is the truth, and an acknowledged event may not even be fsynced.
+// A broker that was wiped says so through
+// Position, and whoever needs its stream or consumer next makes them anew.
+//
+// Order. Publishing chains every event to the one before it (Nats-Expected-Last-Msg-Id), so an
+// event cannot be stored over the head of one that failed. Receiving goes through sessions: a session
+// begins right after the newest acknowledged event, counts the broker's deliveries, and ends at
+// the first irregularity: a handler's error, a delivery that is missing, a lost connection, a deleted
+// consumer. There is only this one way back from everything that can go wrong, which is why
+// nothing is ever overtaken by its own redelivery.
+//
+// Lifecycle: Embedded.Run and Bus.Consume run until their context ends; both outlive faults by trying
+// again, with backoff. One Consume per durable name at a time: two would rewind each other.
+// Embedded and Bus are otherwise safe for concurrent use; Publish keeps the order of one caller.
+package natsbus

@@ -1,0 +1,128 @@
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+)
+
+// Stream is the one stream; the subject's last token is the room id, 0 for the area tree.
+const (
+	Stream        = "ROOM_EVENTS"
+	subjectPrefix = "greenroom.events."
+)
+
+// Headers beside Nats-Msg-Id, so that Position needs no decoding.
+const (
+	headerFeedSeq = "Greenroom-Feed-Seq"
+	headerEpoch   = "Greenroom-Epoch"
+)
+
+// dedupeWindow covers every retry of a publish whose acknowledgement was lost. The broker holds the
+// ids of the window in memory; a repeat after it is stored twice, which Apply ignores.
+const dedupeWindow = 2 * time.Minute
+
+var errDisconnected = errors.New("natsbus: the connection to the broker broke")
+
+func subject(id ident.RoomID) string { return subjectPrefix + id.String() }
+
+func roomOf(subject string) (ident.RoomID, bool) {
+	token, ok := strings.CutPrefix(subject, subjectPrefix)
+	n, err := strconv.ParseInt(token, 10, 64)
+	return ident.RoomID(n), ok && err == nil && n >= 0
+}
+
+// messageID is the same for every attempt to publish the event. The epoch keeps a log that
+// began anew from being mistaken for repeats of the old one.
+func messageID(e *event.RoomEvent) string { return e.ID() + "@" + e.Epoch }
+
+// ensureStream returns the stream, made or brought to the present configuration when needed.
+//
+// The stream is bounded by bytes alone. An age limit would empty the stream of a quiet night, and
+// Position could no longer tell quiet from wiped.
+func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
+	s, err := b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:        Stream,
+		Description: "Room events on their way to the views. Transport, never truth.",
+		Subjects:    []string{subjectPrefix + "*"},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy,
+		Discard:     jetstream.DiscardOld,
+		MaxBytes:    b.cfg.MaxBytes,
+		Duplicates:  dedupeWindow,
+		Replicas:    b.cfg.Replicas,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("natsbus: make stream: %w", err)
+	}
+	return s, nil
+}
+
+// Position is the feed_seq of the newest message, 0 when there is none of this log. An absent
+// stream is made on the way, so that a relay that asks first finds it there when it publishes.
+func (b *Bus) Position(ctx context.Context) (at ident.FeedSeq, err error) {
+	err = b.tied(ctx, func(ctx context.Context) error {
+		at, err = b.position(ctx)
+		return err
+	})
+	return at, err
+}
+
+func (b *Bus) position(ctx context.Context) (ident.FeedSeq, error) {
+	s, err := b.js.Stream(ctx, Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err := b.ensureStream(ctx)
+		return 0, err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("natsbus: find stream: %w", err)
+	}
+	last, err := s.GetLastMsgForSubject(ctx, subjectPrefix+"*")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("natsbus: read newest message: %w", err)
+	}
+	// A message of another log, or without our headers, proves nothing about this one. 0 makes the
+	// relay publish again, which costs time but never an event.
+	if b.cfg.Epoch != "" && last.Header.Get(headerEpoch) != b.cfg.Epoch {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(last.Header.Get(headerFeedSeq), 10, 64)
+	if err != nil {
+		return 0, nil
+	}
+	return ident.FeedSeq(n), nil
+}
+
+// tied runs f under a context that ends with the connection too: the broker never answers what it
+// was asked on a connection that broke, and waiting for the caller's deadline would waste the time in
+// which the next connection is long there.
+func (b *Bus) tied(ctx context.Context, f func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	status := b.conn.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	go func() {
+		defer b.conn.RemoveStatusListener(status)
+		select {
+		case <-status:
+			end(errDisconnected)
+		case <-ctx.Done():
+		}
+	}()
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
