@@ -1,0 +1,15 @@
+// Package queryapi is the viewers' door: the C side's reads over HTTP/1.1 and gRPC.
+//
+// It guarantees the same answers on both: one set of encoded rooms, one registry of faults. A read
+// of one room is the hot path and does not allocate: the path is parsed by hand, the body is written
+// as the cache holds it. Every answer that shows a room says how fresh it is.
+//
+// Lifecycle: HTTP and GRPC are each a Run(ctx) on a listener they are given and close. When ctx ends
+// they stop taking connections, end the feeds, and finish what is being answered.
+//
+// Bounds: sizes of request line, headers, batches, pages and filters; numbers of connections and of
+// feeds; idle, read and write times. A client that does not read is cut by the write deadline.
+//
+// Reads are anonymous and take no credentials, so any web page may make them (CORS). The package
+// decodes, calls one handler and encodes; it writes nothing and cannot reach what could.
+package queryapi

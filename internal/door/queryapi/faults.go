@@ -1,0 +1,75 @@
+package queryapi
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+)
+
+// fail answers with a fault. One of ours is logged here, once, under the id the caller is told.
+func (s *HTTP) fail(ctx *fasthttp.RequestCtx, err error) {
+	f := fault.Of(err)
+	id := requestID(string(ctx.Request.Header.Peek("X-Request-Id")))
+	logFault(s.Log, f, id)
+	h := &ctx.Response.Header
+	h.Set("X-Request-Id", id)
+	if f.Code.HTTP == fasthttp.StatusTooManyRequests || f.Code.HTTP == fasthttp.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	ctx.SetStatusCode(f.Code.HTTP)
+	_ = writeJSON(ctx, neverStored, append(appendFault(nil, f, id), '\n'))
+}
+
+// logFault logs what an operator must look into; a caller's mistake is the caller's.
+func logFault(log *slog.Logger, f *fault.Error, requestID string) {
+	if f.Code == fault.Internal || f.Code == fault.StoreUnavailable {
+		log.Error("read failed", slog.String("request_id", requestID), slog.String("error", f.Error()))
+	}
+}
+
+// appendFault appends {"error":{…}}, the same from every door.
+func appendFault(b []byte, f *fault.Error, requestID string) []byte {
+	b = view.AppendString(append(b, `{"error":{"code":`...), f.Code.Name)
+	b = view.AppendString(append(b, `,"message":`...), f.Message)
+	b = append(b, `,"details":{`...)
+	for i, key := range slices.Sorted(maps.Keys(f.Details)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(view.AppendString(b, key), ':')
+		b = view.AppendString(b, f.Details[key])
+	}
+	b = view.AppendString(append(b, `},"request_id":`...), requestID)
+	return append(b, "}}"...)
+}
+
+// maxRequestID bounds an id that comes from outside and goes into a log.
+const maxRequestID = 64
+
+// requestID takes the caller's id when it is harmless, and mints one otherwise.
+func requestID(given string) string {
+	if given == "" || len(given) > maxRequestID {
+		return rand.Text()
+	}
+	for i := range len(given) {
+		if c := given[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return rand.Text()
+		}
+	}
+	return given
+}
+
+func oldestAge(rooms *query.Rooms, list []*query.Entry) (age time.Duration) {
+	for _, e := range list {
+		age = max(age, rooms.Age(e))
+	}
+	return age
+}

@@ -1,0 +1,208 @@
+package queryapi
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+
+	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
+	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+)
+
+const (
+	// A batch of 1,000 ids is 10 KB, a filter of the feed the same.
+	maxRequest = 64 << 10
+	// 1,000 rooms at the size their fields may have.
+	maxAnswer = 16 << 20
+	// maxStreams bounds what one connection may ask at a time.
+	maxStreams = 1000
+)
+
+// GRPC serves the same reads as HTTP, as greenroom.room.v1.RoomService, with health and reflection.
+type GRPC struct {
+	roomv1.UnimplementedRoomServiceServer
+	Config
+	ln      net.Listener
+	server  *grpc.Server
+	serving context.Context
+	stop    context.CancelFunc
+}
+
+// NewGRPC makes a server on ln, which Run closes.
+func NewGRPC(c Config, ln net.Listener) *GRPC {
+	s := &GRPC{Config: c, ln: ln}
+	s.serving, s.stop = context.WithCancel(context.Background())
+	s.server = grpc.NewServer(
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxSendMsgSize(maxAnswer),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(8<<10),
+		grpc.ConnectionTimeout(readWithin),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: writeWithin}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.streaming),
+	)
+	s.server.RegisterService(roomService(), s)
+	healthpb.RegisterHealthServer(s.server, health{ready: c.Ready})
+	reflection.Register(s.server)
+	return s
+}
+
+// Run serves until ctx ends, then lets running answers finish for at most 5 s.
+func (s *GRPC) Run(ctx context.Context) error {
+	defer s.stop()
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(s.ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("queryapi: grpc: %w", err)
+	case <-ctx.Done():
+	}
+	s.stop()
+	late := time.AfterFunc(stopWithin, s.server.Stop)
+	defer late.Stop()
+	s.server.GracefulStop()
+	<-served
+	return nil
+}
+
+// roomService is the generated description with the methods replaced that answer with bytes: their
+// answers are in the cache, encoded.
+func roomService() *grpc.ServiceDesc {
+	desc := roomv1.RoomService_ServiceDesc
+	desc.Methods = slices.Clone(desc.Methods)
+	for i := range desc.Methods {
+		switch m := &desc.Methods[i]; m.MethodName {
+		case "GetRoom":
+			m.Handler = encodedHandler(roomv1.RoomService_GetRoom_FullMethodName, (*GRPC).getRoom)
+		case "BatchGetRooms":
+			m.Handler = encodedHandler(roomv1.RoomService_BatchGetRooms_FullMethodName, (*GRPC).batchGetRooms)
+		case "ListAnchorRooms":
+			m.Handler = encodedHandler(roomv1.RoomService_ListAnchorRooms_FullMethodName, (*GRPC).listAnchorRooms)
+		case "ListLive":
+			m.Handler = encodedHandler(roomv1.RoomService_ListLive_FullMethodName, (*GRPC).listLive)
+		}
+	}
+	return &desc
+}
+
+// encodedHandler is what protoc-gen-go-grpc generates for a method, but for one that returns bytes.
+func encodedHandler[Req any](name string, method func(*GRPC, context.Context, *Req) (encoded, error)) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+		in := new(Req)
+		if err := decode(in); err != nil {
+			return nil, err
+		}
+		handle := func(ctx context.Context, req any) (any, error) { return method(srv.(*GRPC), ctx, req.(*Req)) }
+		if intercept == nil {
+			return handle(ctx, in)
+		}
+		return intercept(ctx, in, &grpc.UnaryServerInfo{Server: srv, FullMethod: name}, handle)
+	}
+}
+
+func (s *GRPC) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	resp, err := handle(ctx, req)
+	if err != nil {
+		return nil, s.status(ctx, err)
+	}
+	return resp, nil
+}
+
+func (s *GRPC) streaming(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	return s.status(ss.Context(), handle(srv, ss))
+}
+
+// status makes the gRPC status of an error, with the fault as its detail. What already is a status
+// (from grpc itself, from health or reflection) stays as it is.
+func (s *GRPC) status(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, is := status.FromError(err); is {
+		return err
+	}
+	f := fault.Of(err)
+	id := requestID(first(ctx, "x-request-id"))
+	logFault(s.Log, f, id)
+	st := status.New(codes.Code(f.Code.GRPC), f.Message)
+	detailed, bad := st.WithDetails(&faultv1.Fault{
+		Code: f.Code.Name, Message: f.Message, Details: f.Details, Retryable: f.Code.Retryable, RequestId: id,
+	})
+	if bad != nil {
+		return st.Err() // without the detail the code still says what matters
+	}
+	return detailed.Err()
+}
+
+// first is a request's metadata value, "" when there is none.
+func first(ctx context.Context, key string) string {
+	if v := metadata.ValueFromIncomingContext(ctx, key); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// fresh says in the response's metadata how fresh its least fresh room is.
+func (s *GRPC) fresh(ctx context.Context, rooms []*query.Entry, more ...string) {
+	if len(rooms) == 0 {
+		return
+	}
+	age := oldestAge(s.Rooms, rooms)
+	kv := append(more, "x-room-age-ms", strconv.FormatInt(age.Milliseconds(), 10))
+	if query.Stale(age) {
+		kv = append(kv, "x-room-stale", "true")
+	}
+	// It fails only when the headers are sent already; they are not before a handler returns.
+	_ = grpc.SetHeader(ctx, metadata.Pairs(kv...))
+}
+
+// health answers for the whole process and for the service, from the same reason as /readyz.
+type health struct {
+	healthpb.UnimplementedHealthServer
+	ready func() error
+}
+
+func (h health) Check(_ context.Context, req *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+	if name := req.GetService(); name != "" && name != roomv1.RoomService_ServiceDesc.ServiceName {
+		return nil, status.Error(codes.NotFound, "there is no such service here")
+	}
+	if h.ready() != nil {
+		return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_NOT_SERVING}, nil
+	}
+	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
+}
+
+// positive checks ids as the paths of HTTP do.
+func positive(field string, ids ...int64) error {
+	for _, id := range ids {
+		if id <= 0 {
+			return invalid(field, "%s is a positive number", field)
+		}
+	}
+	return nil
+}
+
+func roomIDsOf(ids []int64) []ident.RoomID {
+	out := make([]ident.RoomID, len(ids))
+	for i, id := range ids {
+		out[i] = ident.RoomID(id)
+	}
+	return out
+}

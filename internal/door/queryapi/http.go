@@ -1,0 +1,123 @@
+package queryapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+)
+
+const (
+	// A batch of 1,000 ids of 19 digits is a request line of 20 KB; the headers of a browser
+	// behind a CDN take 4 KB.
+	maxHead = 24 << 10
+	// Reads have no body; a client that sends one all the same is let off with a small one.
+	maxBody = 1 << 10
+	// One number for reading a request and for waiting for the next one, see slackConn. CDNs keep
+	// their connections busier than this.
+	readWithin = 60 * time.Second
+	// writeWithin cuts a client that does not read its answer.
+	writeWithin = 10 * time.Second
+	// answerWithin bounds what a read that is not in memory may take.
+	answerWithin = 3 * time.Second
+	// stopWithin bounds the wait for answers being written when the process stops.
+	stopWithin = 5 * time.Second
+	// maxConns bounds memory: each connection holds a read buffer of maxHead.
+	maxConns = 10_000
+	// maxFeeds leaves room for reads when everybody subscribes.
+	maxFeeds = 8_000
+)
+
+// Config is what the door needs; both protocols take the same. All fields are required.
+type Config struct {
+	Rooms *query.Rooms
+	Feed  *feed.Hub
+	// Ready says why the process cannot serve yet; nil when it can.
+	Ready func() error
+	Log   *slog.Logger
+}
+
+// HTTP serves the reads over HTTP/1.1.
+type HTTP struct {
+	Config
+	ln     net.Listener
+	server fasthttp.Server
+	// serving ends when the server stops: the feeds hang on it, which no client would end.
+	serving context.Context
+	stop    context.CancelFunc
+	feeds   atomic.Int64
+}
+
+// NewHTTP makes a server on ln, which Run closes.
+func NewHTTP(c Config, ln net.Listener) *HTTP {
+	s := &HTTP{Config: c, ln: slackListener{ln}}
+	s.serving, s.stop = context.WithCancel(context.Background())
+	s.server = fasthttp.Server{
+		Handler:               s.handle,
+		ErrorHandler:          s.unreadable,
+		Logger:                quiet{c.Log},
+		Concurrency:           maxConns,
+		ReadBufferSize:        maxHead,
+		MaxRequestBodySize:    maxBody,
+		ReadTimeout:           readWithin,
+		IdleTimeout:           readWithin,
+		WriteTimeout:          writeWithin,
+		NoDefaultServerHeader: true,
+		NoDefaultContentType:  true,
+		CloseOnShutdown:       true,
+	}
+	return s
+}
+
+// Run serves until ctx ends, then lets running answers finish for at most 5 s.
+func (s *HTTP) Run(ctx context.Context) error {
+	defer s.stop()
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(s.ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("queryapi: http: %w", err)
+	case <-ctx.Done():
+	}
+	s.stop()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	err := s.server.ShutdownWithContext(within)
+	<-served
+	if err != nil {
+		return fmt.Errorf("queryapi: http: stop: %w", err)
+	}
+	return nil
+}
+
+// unreadable answers what fasthttp could not read as a request.
+func (s *HTTP) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var slow net.Error
+	switch {
+	case errors.As(err, &small):
+		s.fail(ctx, fault.TooLarge.New("request line and headers are larger than %d bytes", maxHead))
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		s.fail(ctx, fault.TooLarge.New("a read takes no body"))
+	case errors.As(err, &slow) && slow.Timeout():
+		s.fail(ctx, fault.DeadlineExceeded.New("the request did not arrive in time"))
+	default:
+		s.fail(ctx, fault.InvalidArgument.New("this is not an HTTP request"))
+	}
+}
+
+// quiet takes fasthttp's log: connections that break are the clients' business.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(format string, args ...any) {
+	q.log.Debug("connection", slog.String("says", fmt.Sprintf(format, args...)))
+}
