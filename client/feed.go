@@ -1,0 +1,124 @@
+package greenroom
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxLine bounds one event of the feed, in bytes: the area tree at its largest is below 200 KiB.
+const maxLine = 1 << 20
+
+// FeedQuery selects events; the zero value takes all that are kept, from the oldest.
+type FeedQuery struct {
+	// After is the feed_seq of the last event already seen.
+	After int64
+	// Rooms and Types filter; empty takes all. At most 1,000 rooms.
+	Rooms []int64
+	Types []string
+}
+
+// Feed follows the events until the context ends, which ends the sequence without an error. Lost
+// connections are picked up at the cursor, as often as needed, without a gap and without a repeat.
+//
+// An error ends the sequence: CURSOR_EXPIRED when the events after the cursor are no longer kept, or
+// when the log was replaced, so that positions in the old one mean nothing; read the rooms afresh then.
+func (c *Client) Feed(ctx context.Context, q FeedQuery) iter.Seq2[*RoomEvent, error] {
+	return func(yield func(*RoomEvent, error) bool) {
+		f := feed{client: c, query: q}
+		for failures := 0; ctx.Err() == nil; failures++ {
+			before := f.query.After
+			fault, more := f.follow(ctx, yield)
+			if !more || ctx.Err() != nil {
+				return
+			}
+			if fault != nil && !fault.passing {
+				yield(nil, fault)
+				return
+			}
+			if f.query.After != before {
+				failures = 0
+			}
+			if !c.wait(ctx, failures+1, 0) {
+				return
+			}
+		}
+	}
+}
+
+type feed struct {
+	client *Client
+	query  FeedQuery
+	// epoch names the log that the cursor counts in, once an event told.
+	epoch string
+}
+
+// follow yields the events of one connection. It returns why the connection ended, and false when
+// the consumer wants no more.
+func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (*Error, bool) {
+	values := url.Values{"after": {strconv.FormatInt(f.query.After, 10)}}
+	if len(f.query.Rooms) > 0 {
+		values.Set("rooms", join(f.query.Rooms))
+	}
+	if len(f.query.Types) > 0 {
+		values.Set("types", strings.Join(f.query.Types, ","))
+	}
+	resp, fault := f.client.get(ctx, "/v1/feed", values, "application/x-ndjson", nil)
+	if fault != nil {
+		return fault, true
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, maxLine)
+	lines.Split(wholeLines)
+	for lines.Scan() {
+		if len(lines.Bytes()) == 0 {
+			continue // a sign of life
+		}
+		var e RoomEvent
+		if err := decodes.Unmarshal(lines.Bytes(), &e); err != nil {
+			return alien(err), true
+		}
+		if fault := f.check(&e); fault != nil {
+			return fault, true
+		}
+		if e.GetFeedSeq() <= f.query.After {
+			continue
+		}
+		f.query.After = e.GetFeedSeq()
+		if !yield(&e, nil) {
+			return nil, false
+		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return alien(lines.Err()), true
+	}
+	return nil, true
+}
+
+// wholeLines is a bufio.SplitFunc that drops a last line without an end: the connection broke in
+// the middle of an event, which comes again, whole.
+func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF {
+		return len(data), nil, nil
+	}
+	return 0, nil, nil
+}
+
+func (f *feed) check(e *RoomEvent) *Error {
+	if f.epoch == "" {
+		f.epoch = e.GetEpoch()
+	}
+	if f.epoch != e.GetEpoch() {
+		return &Error{Code: "CURSOR_EXPIRED", Message: "the log was replaced by another one", Details: map[string]string{"epoch": e.GetEpoch()}}
+	}
+	return nil
+}
