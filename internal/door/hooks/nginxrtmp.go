@@ -1,0 +1,87 @@
+package hooks
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+)
+
+// nginxCallback is a callback of nginx-rtmp: on_publish, on_publish_done, on_update.
+type nginxCallback struct {
+	call string
+	command.Publishing
+}
+
+// nginxRTMP answers by status: 2xx allows, 3xx allows under the name in Location, else the
+// connection is dropped. Calls about players, and those of later releases, are allowed.
+func (h *Hooks) nginxRTMP(w http.ResponseWriter, r *http.Request) {
+	body, ok := h.admit(w, r, room.NginxRTMP)
+	if !ok {
+		return
+	}
+	c, f := decodeNginxRTMP(body, instance(r))
+	if f != nil {
+		writeFault(w, h.refused(room.NginxRTMP, c.call, c.Publishing, f), f.Code.HTTP)
+		return
+	}
+	switch c.call {
+	case callPublish:
+		var live *room.Room
+		if live, f = h.publish(r.Context(), c.Publishing); f == nil && live.ID.String() != c.Stream && r.URL.Query().Get("rename") != "" {
+			// A key in place of the name would name the HLS files too, for every viewer to see.
+			w.Header().Set("Location", live.ID.String())
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+	case callRenew:
+		f = h.renew(r.Context(), c.Publishing)
+	case callUnpublish:
+		f = h.unpublish(r.Context(), c.Publishing)
+	default:
+		h.count(room.NginxRTMP, callOther, Ignored)
+	}
+	if f != nil {
+		writeFault(w, f, f.Code.HTTP)
+	}
+}
+
+// decodeNginxRTMP reads the form. Its own fields come first and the arguments of the stream's URL
+// last; of a field that stands twice the first counts, so a publisher cannot replace any.
+func decodeNginxRTMP(body []byte, server string) (nginxCallback, *fault.Error) {
+	c := nginxCallback{call: callOther}
+	form, f := parseForm(string(body))
+	if f != nil {
+		return c, f
+	}
+	switch form.Get("call") {
+	case "publish":
+		c.call = callPublish
+	case "update_publish":
+		c.call = callRenew
+	case "publish_done":
+		c.call = callUnpublish
+	default:
+		return c, nil
+	}
+	c.Stream, c.Key = form.Get("name"), form.Get("key")
+	if f := bounded(form.Get("clientid"), c.Stream, c.Key, server); f != nil {
+		return c, f
+	}
+	c.Publisher = room.FromNginxRTMP(server, form.Get("clientid"), address(form.Get("addr")))
+	return c, nil
+}
+
+// instance names the media server that calls: as its configuration says (?server=), or its address.
+func instance(r *http.Request) string {
+	if name := r.URL.Query().Get("server"); name != "" {
+		return name
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return from.Addr().Unmap().String()
+}
