@@ -24,14 +24,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // script is a server whose rounds a test writes down.
 type script struct {
+	mu      sync.Mutex
 	streams []command.Publishing
 	err     error
 	asked   []time.Time
 }
 
+// turn starts a new page of the script and returns when it was asked on the one before.
+func (s *script) turn(err error) []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked, s.err = nil, err
+	return asked
+}
+
 func (s *script) Kind() string { return room.SRS }
 
 func (s *script) Streams(context.Context) ([]command.Publishing, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked = append(s.asked, time.Now())
 	return s.streams, s.err
 }
@@ -73,6 +85,12 @@ func (l *leases) Renew(ctx context.Context, m command.Meta, p command.Publishing
 	return nil, err
 }
 
+func (l *leases) renewals(stream string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.renewed[stream]
+}
+
 type tally struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -82,6 +100,12 @@ func (c *tally) count(server, call, result string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n[server+" "+call+" "+result]++
+}
+
+func (c *tally) of(what string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[what]
 }
 
 func stage(s *script) (*mediaserver.Poller, *leases, *tally) {
@@ -165,24 +189,23 @@ func TestRunPollsEveryTwoSecondsAndBacksOff(t *testing.T) {
 
 		<-time.After(20 * time.Second) // on the bubble's clock
 		synctest.Wait()
-		mustBeApart(t, s.asked, 1800*time.Millisecond, 2200*time.Millisecond)
-		if l.renewed["1"] != len(s.asked) {
-			t.Fatalf("%d rounds renewed %d times", len(s.asked), l.renewed["1"])
+		asked := s.turn(errors.New("gone"))
+		mustBeApart(t, asked, 1800*time.Millisecond, 2200*time.Millisecond)
+		if n := l.renewals("1"); n != len(asked) {
+			t.Fatalf("%d rounds renewed %d times", len(asked), n)
 		}
 
-		s.asked, s.err = nil, errors.New("gone")
 		<-time.After(2 * time.Minute)
 		synctest.Wait()
-		tail := s.asked[len(s.asked)/2:]
-		mustBeApart(t, tail, 4500*time.Millisecond, 5500*time.Millisecond)
-		if c.n["srs poll failed"] != len(s.asked) {
-			t.Fatalf("counted %v for %d failures", c.n, len(s.asked))
+		asked = s.turn(nil)
+		mustBeApart(t, asked[len(asked)/2:], 4500*time.Millisecond, 5500*time.Millisecond)
+		if n := c.of("srs poll failed"); n != len(asked) {
+			t.Fatalf("counted %d of %d failures", n, len(asked))
 		}
 
-		s.asked, s.err = nil, nil
 		<-time.After(20 * time.Second)
 		synctest.Wait()
-		mustBeApart(t, s.asked, 1800*time.Millisecond, 2200*time.Millisecond)
+		mustBeApart(t, s.turn(nil)[1:], 1800*time.Millisecond, 2200*time.Millisecond)
 
 		cancel()
 		if err := <-done; err != nil {
