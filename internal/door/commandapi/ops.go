@@ -1,0 +1,82 @@
+package commandapi
+
+import (
+	"context"
+
+	"connectrpc.com/connect"
+
+	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
+)
+
+// defaultTrace is how many changes of a room are traced when the caller does not say.
+const defaultTrace = 10
+
+// Ops is what operators ask for. Callers of it hold the scope ops already, and its arguments are within
+// the bounds of the protos. PARKED_NOT_FOUND and ROOM_NOT_FOUND for what is not there.
+type Ops interface {
+	// ListParked lists up to limit dead letters with ids below before (0: from the newest), newest
+	// first; healed ones only if all.
+	ListParked(ctx context.Context, all bool, before int64, limit int) ([]*opsv1.Parked, error)
+	GetParked(ctx context.Context, id int64) (*opsv1.GetParkedResponse, error)
+	// Redrive applies the dead letter's room again from the committed state, and returns the letter as it is then.
+	Redrive(ctx context.Context, id int64) (*opsv1.Parked, error)
+	// TraceRoom shows the times of the room's last changes, newest first, at most limit.
+	TraceRoom(ctx context.Context, id int64, limit int) (*opsv1.TraceRoomResponse, error)
+	// Rebuild starts a rebuild of the views, or finds the running one. It does not wait.
+	Rebuild(ctx context.Context) (*opsv1.RebuildProgress, error)
+	RebuildProgress(ctx context.Context) (*opsv1.RebuildProgress, error)
+}
+
+// opsHandler serves greenroom.ops.v1.OpsService.
+type opsHandler struct{ ops Ops }
+
+// ListParked pages through dead letters.
+func (h *opsHandler) ListParked(ctx context.Context, req *connect.Request[opsv1.ListParkedRequest]) (*connect.Response[opsv1.ListParkedResponse], error) {
+	limit, before, err := page(req.Msg.GetPageSize(), req.Msg.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.ops.ListParked(ctx, req.Msg.GetAll(), before, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	list, next := cut(list, limit, (*opsv1.Parked).GetId)
+	return connect.NewResponse(&opsv1.ListParkedResponse{Parked: list, NextPageToken: next}), nil
+}
+
+// GetParked shows one dead letter with its bytes.
+func (h *opsHandler) GetParked(ctx context.Context, req *connect.Request[opsv1.GetParkedRequest]) (*connect.Response[opsv1.GetParkedResponse], error) {
+	return respond(h.ops.GetParked(ctx, req.Msg.GetId()))
+}
+
+// RedriveParked tries a dead letter's room again.
+func (h *opsHandler) RedriveParked(ctx context.Context, req *connect.Request[opsv1.RedriveParkedRequest]) (*connect.Response[opsv1.RedriveParkedResponse], error) {
+	p, err := h.ops.Redrive(ctx, req.Msg.GetId())
+	return respond(&opsv1.RedriveParkedResponse{Parked: p}, err)
+}
+
+// TraceRoom shows a room's way through the house.
+func (h *opsHandler) TraceRoom(ctx context.Context, req *connect.Request[opsv1.TraceRoomRequest]) (*connect.Response[opsv1.TraceRoomResponse], error) {
+	limit := int(req.Msg.GetLimit())
+	if limit == 0 {
+		limit = defaultTrace
+	}
+	return respond(h.ops.TraceRoom(ctx, req.Msg.GetId(), limit))
+}
+
+// Rebuild starts a rebuild.
+func (h *opsHandler) Rebuild(ctx context.Context, _ *connect.Request[opsv1.RebuildRequest]) (*connect.Response[opsv1.RebuildProgress], error) {
+	return respond(h.ops.Rebuild(ctx))
+}
+
+// GetRebuild shows how far it is.
+func (h *opsHandler) GetRebuild(ctx context.Context, _ *connect.Request[opsv1.GetRebuildRequest]) (*connect.Response[opsv1.RebuildProgress], error) {
+	return respond(h.ops.RebuildProgress(ctx))
+}
+
+func respond[T any](m *T, err error) (*connect.Response[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(m), nil
+}
