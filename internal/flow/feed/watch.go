@@ -32,7 +32,7 @@ type Watcher struct {
 }
 
 // Watch makes a watcher of what comes after a cursor; 0 is the beginning of what is kept.
-// INVALID_ARGUMENT for a cursor beyond the end or a filter that is none, CURSOR_EXPIRED (details.oldest)
+// INVALID_ARGUMENT for a cursor beyond the end (details.end) or a filter that is none, CURSOR_EXPIRED (details.oldest)
 // when events right after the cursor are no longer kept, NOT_READY before the feed's end is known.
 func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watcher, error) {
 	w := &Watcher{hub: h, cursor: after}
@@ -44,7 +44,8 @@ func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watche
 		return nil, fault.NotReady.New("the feed's end is not known yet")
 	}
 	if after < 0 || after > end {
-		return nil, fault.InvalidArgument.New("cursor %d is not between 0 and the feed's end %d", after, end).With("field", "after")
+		return nil, fault.InvalidArgument.New("cursor %d is not between 0 and the feed's end %d", after, end).
+			With("field", "after").With("end", end.String()) // where a newcomer begins who wants no history
 	}
 	if after > 0 && (after == end || len(h.look(after, 1).frames) > 0) {
 		return w, nil // what comes next is in memory: a reconnect does not ask the database
