@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -91,6 +92,19 @@ var registryCode = map[connect.Code]string{
 
 // ofHTTP reads a refusal of the C side.
 func ofHTTP(status int, header http.Header, body []byte) *Error {
+	if out := ofEnvelope(body); out != nil {
+		out.wait = retryAfter(header)
+		return out
+	}
+	again := status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+	return &Error{
+		Code: Unavailable, Message: "HTTP status " + strconv.Itoa(status) + " from something that is not Greenroom",
+		Retryable: again, passing: again, wait: retryAfter(header),
+	}
+}
+
+// ofEnvelope reads the JSON of a fault; nil when it is none.
+func ofEnvelope(body []byte) *Error {
 	var envelope struct {
 		Error struct {
 			Code      string            `json:"code"`
@@ -99,16 +113,16 @@ func ofHTTP(status int, header http.Header, body []byte) *Error {
 			RequestID string            `json:"request_id"`
 		} `json:"error"`
 	}
-	again := status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
-	out := &Error{Retryable: again, passing: again, wait: retryAfter(header)}
 	if json.Unmarshal(body, &envelope) != nil || envelope.Error.Code == "" {
-		out.Code, out.Message = Unavailable, "HTTP status "+strconv.Itoa(status)+" from something that is not Greenroom"
-		return out
+		return nil
 	}
 	e := envelope.Error
-	out.Code, out.Message, out.Details, out.RequestID = e.Code, e.Message, e.Details, e.RequestID
-	return out
+	again := slices.Contains(passingCodes, e.Code)
+	return &Error{Code: e.Code, Message: e.Message, Details: e.Details, RequestID: e.RequestID, Retryable: again, passing: again}
 }
+
+// passingCodes are the faults of the C side that pass by themselves.
+var passingCodes = []string{"OVERLOADED", "NOT_YET_VISIBLE", "NOT_READY", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
 
 // unreachable is a call that got no answer.
 func unreachable(cause error) *Error {

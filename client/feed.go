@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -51,6 +52,25 @@ func (c *Client) Feed(ctx context.Context, q FeedQuery) iter.Seq2[*RoomEvent, er
 	}
 }
 
+// FeedEnd is the position of the newest event: the cursor of one who wants news only.
+func (c *Client) FeedEnd(ctx context.Context) (int64, error) {
+	var end int64
+	err := c.retry(ctx, func(ctx context.Context) *Error {
+		// Nobody is that far: the refusal says where the end is.
+		resp, fault := c.get(ctx, "/v1/feed", url.Values{"after": {strconv.FormatInt(math.MaxInt64, 10)}}, "application/x-ndjson", nil)
+		if fault == nil {
+			_ = resp.Body.Close()
+			return alien(errors.New("the feed has no end"))
+		}
+		var err error
+		if end, err = strconv.ParseInt(fault.Details["end"], 10, 64); err != nil {
+			return fault
+		}
+		return nil
+	})
+	return end, err
+}
+
 type feed struct {
 	client *Client
 	query  FeedQuery
@@ -79,6 +99,9 @@ func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (
 	for lines.Scan() {
 		if len(lines.Bytes()) == 0 {
 			continue // a sign of life
+		}
+		if bytes.HasPrefix(lines.Bytes(), []byte(`{"error":`)) {
+			return ofEnvelope(lines.Bytes()), true // the server's last word
 		}
 		var e RoomEvent
 		if err := decodes.Unmarshal(lines.Bytes(), &e); err != nil {
