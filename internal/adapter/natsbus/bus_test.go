@@ -2,8 +2,11 @@ package natsbus_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/greenroomlive/greenroom/internal/adapter/adaptertest/bustest"
 	"github.com/greenroomlive/greenroom/internal/adapter/natsbus"
@@ -30,6 +33,25 @@ func TestPublishIsStoredOnceAndInOrder(t *testing.T) {
 		must(t, err)
 		if want := events[seq]; e.FeedSeq != want.FeedSeq || m.Subject != "greenroom.events."+want.RoomID.String() {
 			t.Fatalf("message %d is feed_seq %d under %s, want %d", seq+1, e.FeedSeq, m.Subject, want.FeedSeq)
+		}
+	}
+}
+
+// An event that the broker refuses in the middle of a window must not be overtaken by those behind it.
+func TestPublishKeepsTheOrderAroundARefusal(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	stream, err := jetStream(t, conn).CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: natsbus.Stream, Subjects: []string{"greenroom.events.*"}, MaxMsgSize: 2 << 10,
+	})
+	must(t, err)
+	events := bustest.Events(20, 1)
+	events[10].Reason = strings.Repeat("long", 1<<10)
+	publish(t, newBus(t, conn, nil), events) // makes the stream as it should be, and ends well
+	for seq := range uint64(20) {
+		m, err := stream.GetMsg(t.Context(), seq+1)
+		must(t, err)
+		if e, err := wire.UnmarshalEvent(m.Data); err != nil || e.Version != events[seq].Version {
+			t.Fatalf("message %d is version %d, %v; want %d", seq+1, e.Version, err, events[seq].Version)
 		}
 	}
 }
@@ -86,6 +108,31 @@ func TestEventUnderAForeignAddressIsUnreadable(t *testing.T) {
 	}
 }
 
+// What somebody else took from our consumer is missed by us: acknowledging past it would lose it.
+func TestConsumeMissesAStolenDelivery(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus := newBus(t, conn, nil)
+	events := bustest.Events(200, 1, 2)
+	c, _ := consumeInto(t, bus)
+	publish(t, bus, events[:1])
+	c.until(t, events[:1])
+
+	thief, err := jetStream(t, conn).Consumer(t.Context(), natsbus.Stream, "project-test")
+	must(t, err)
+	loot, err := thief.Fetch(5, jetstream.FetchMaxWait(patience))
+	must(t, err)
+	must(t, conn.Flush())
+	publish(t, bus, events[1:])
+	stolen := 0
+	for range loot.Messages() {
+		stolen++
+	}
+	if stolen == 0 {
+		t.Fatal("nothing was stolen, so the test shows nothing")
+	}
+	c.until(t, events)
+}
+
 // Whatever an operator deletes at the broker, consuming goes on.
 func TestConsumeOutlivesDeletions(t *testing.T) {
 	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
@@ -101,7 +148,7 @@ func TestConsumeOutlivesDeletions(t *testing.T) {
 	c.until(t, events[10:20])
 
 	must(t, js.DeleteStream(t.Context(), natsbus.Stream))
-	publish(t, bus, events[20:30])
+	eventually(t, "publish", func(ctx context.Context) bool { return bus.Publish(ctx, events[20:30]) == nil })
 	c.until(t, events[20:30])
 
 	must(t, conn.ForceReconnect())

@@ -50,7 +50,7 @@ func messageID(e *event.RoomEvent) string { return e.ID() + "@" + e.Epoch }
 // The stream is bounded by bytes alone. An age limit would empty the stream of a quiet night, and
 // Position could no longer tell quiet from wiped.
 func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
-	s, err := b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	cfg := jetstream.StreamConfig{
 		Name:        Stream,
 		Description: "Room events on their way to the views. Transport, never truth.",
 		Subjects:    []string{subjectPrefix + "*"},
@@ -60,7 +60,13 @@ func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 		MaxBytes:    b.cfg.MaxBytes,
 		Duplicates:  dedupeWindow,
 		Replicas:    b.cfg.Replicas,
-	})
+	}
+	// Making a stream that is there already changes nothing. An update that changes nothing would
+	// not be free: nats-server 2.15 races it against the making of consumers.
+	s, err := b.js.CreateStream(ctx, cfg)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		s, err = b.js.UpdateStream(ctx, cfg) // made by an older configuration
+	}
 	if err != nil {
 		return nil, fmt.Errorf("natsbus: make stream: %w", err)
 	}

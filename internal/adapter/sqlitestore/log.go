@@ -172,3 +172,6 @@ func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err 
 	})
 	return more, err
 }
+
+// Epoch names this log.
+func (s *Rooms) Epoch() string { return s.epoch }

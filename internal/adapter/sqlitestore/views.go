@@ -218,6 +218,24 @@ func (v *Views) Recent(ctx context.Context, id ident.RoomID, limit int) ([]feed.
 	return out, err
 }
 
+// Newest pages through cards by id, newest first, below before (0: from the newest); for the console.
+func (v *Views) Newest(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error) {
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	return v.cards(ctx, `SELECT body FROM card WHERE room_id < ? ORDER BY room_id DESC LIMIT ?`, int64(before), limit)
+}
+
+// Count is the number of cards.
+func (v *Views) Count(ctx context.Context) (int64, error) {
+	var n int64
+	err := v.look(ctx, func(q querier) error {
+		_, err := one(q, `SELECT COUNT(*) FROM card`, nil, &n)
+		return err
+	})
+	return n, err
+}
+
 // Prune forgets feed lines stored before keep, in bounded steps; the newest stays.
 func (v *Views) Prune(_ context.Context, keep time.Time) (more bool, err error) {
 	err = v.transact(func(c *conn) error {

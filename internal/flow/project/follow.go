@@ -118,7 +118,12 @@ func (p *Projector) settle(ctx context.Context) error {
 	}
 	if lost {
 		p.logger.Warn("project: room_c is gone, beginning an empty one and filling it from the committed state")
-		p.forget(Position{})
+		head, err := p.source.Head(ctx)
+		if err != nil {
+			p.forget(Position{})
+			return err
+		}
+		return p.startOver(ctx, head)
 	}
 	if p.At().Epoch == "" {
 		at, err := p.views.Position(ctx)
@@ -159,6 +164,7 @@ func (p *Projector) resume(ctx context.Context, at Position) error {
 	for _, d := range open {
 		p.parked[d.Room] = &parkedRoom{}
 	}
+	p.audience.Changed(Change{Contiguous: at.Contiguous}) // where the feed ends, before the first event says so
 	return nil
 }
 

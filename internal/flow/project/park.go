@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -67,6 +68,7 @@ func (p *Projector) healDue(ctx context.Context) error {
 		}
 	}
 	p.mu.Unlock()
+	slices.Sort(due)
 	for _, id := range due {
 		if err := p.heal(ctx, id, string(station.StateTransfer)); err != nil {
 			p.postpone(ctx, id, err)

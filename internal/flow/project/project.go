@@ -55,6 +55,7 @@ type Projector struct {
 	areas    ident.Version
 	parked   map[ident.RoomID]*parkedRoom
 	proof    proof
+	wroteAt  time.Time // when the newest transaction was done
 	// behind asks Run to look at the log now instead of at the next tick.
 	behind chan struct{}
 
@@ -139,9 +140,12 @@ func (p *Projector) applyBatch(ctx context.Context, list []Delivery) error {
 	if err := p.write(ctx, pl.batch); err != nil {
 		return err
 	}
-	now := p.clock()
+	visible := p.clock()
 	for _, d := range pl.won {
-		p.observer.Passed(station.Passage{Station: station.Applied, Event: &d.Event, Courier: d.Courier, At: now})
+		passage := station.Passage{Station: station.Applied, Event: &d.Event, Courier: d.Courier, ReceivedAt: d.ReceivedAt, At: p.wroteAt}
+		p.observer.Passed(passage)
+		passage.Station, passage.At = station.Visible, visible
+		p.observer.Passed(passage)
 	}
 	for _, d := range pl.poison {
 		if err := p.park(ctx, *d, d.Unreadable); err != nil {
@@ -273,6 +277,7 @@ func (p *Projector) write(ctx context.Context, b Batch) error {
 	if err != nil {
 		return err
 	}
+	p.wroteAt = p.clock()
 	for _, seq := range ahead {
 		p.ahead[seq] = struct{}{}
 	}

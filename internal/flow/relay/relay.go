@@ -43,8 +43,9 @@ type Config struct {
 	Bus      Bus
 	Observer station.Observer
 	Logger   *slog.Logger
-	// Clock stamps PublishedAt.
-	Clock func() time.Time
+	// Clock stamps PublishedAt; Jitter gives numbers in [0,1) that keep retries of many relays apart.
+	Clock  func() time.Time
+	Jitter func() float64
 }
 
 // Relay runs the sequencer and the publisher.
@@ -54,6 +55,7 @@ type Relay struct {
 	observer station.Observer
 	logger   *slog.Logger
 	clock    func() time.Time
+	jitter   func() float64
 
 	wake chan struct{}
 	// fresh are sequenced events on their way to the publisher, saving it a read of the log.
@@ -64,10 +66,13 @@ type Relay struct {
 
 // New wires a relay. Call Committed after each commit to wake it at once.
 func New(c Config) *Relay {
-	r := &Relay{log: c.Log, bus: c.Bus, observer: c.Observer, logger: c.Logger, clock: c.Clock,
+	r := &Relay{log: c.Log, bus: c.Bus, observer: c.Observer, logger: c.Logger, clock: c.Clock, jitter: c.Jitter,
 		wake: make(chan struct{}, 1), fresh: make(chan []event.RoomEvent, 1)}
 	if r.clock == nil {
 		r.clock = time.Now
+	}
+	if r.jitter == nil {
+		r.jitter = rand.Float64
 	}
 	if r.observer == nil {
 		r.observer = station.Discard{}
@@ -97,7 +102,7 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) sequenceAll(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	wait := backoff{}
+	wait := backoff{jitter: r.jitter}
 	for {
 		n, err := r.sequence(ctx)
 		switch {
@@ -112,7 +117,7 @@ func (r *Relay) sequenceAll(ctx context.Context) error {
 		case n == batch:
 			continue // there is more
 		}
-		wait = backoff{}
+		wait.last = 0
 		select {
 		case <-ctx.Done():
 			return nil
@@ -143,7 +148,7 @@ func (r *Relay) sequence(ctx context.Context) (int, error) {
 func (r *Relay) publishAll(ctx context.Context) error {
 	var at ident.FeedSeq
 	known := false // where the broker stands
-	wait := backoff{}
+	wait := backoff{jitter: r.jitter}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var next []event.RoomEvent
@@ -172,7 +177,7 @@ func (r *Relay) publishAll(ctx context.Context) error {
 			}
 			continue
 		}
-		wait = backoff{}
+		wait.last = 0
 		select {
 		case <-ctx.Done():
 			return nil
@@ -246,11 +251,14 @@ func (r *Relay) publish(ctx context.Context, events []event.RoomEvent) error {
 }
 
 // backoff doubles from firstBackoff to lastBackoff, with jitter so that many relays do not beat in time.
-type backoff struct{ last time.Duration }
+type backoff struct {
+	jitter func() float64
+	last   time.Duration
+}
 
 func (b *backoff) sleep(ctx context.Context) error {
 	b.last = min(max(2*b.last, firstBackoff), lastBackoff)
-	t := time.NewTimer(b.last/2 + rand.N(b.last/2))
+	t := time.NewTimer(b.last/2 + time.Duration(b.jitter()*float64(b.last/2)))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

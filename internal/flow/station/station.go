@@ -43,9 +43,10 @@ type Passage struct {
 	Station Name
 	// Event is shared: read it, do not keep or change it.
 	Event *event.RoomEvent
-	// Courier is set from Received on.
-	Courier Courier
-	At      time.Time
+	// Courier is set from Received on, ReceivedAt from Applied on.
+	Courier    Courier
+	ReceivedAt time.Time
+	At         time.Time
 }
 
 // Observer hears of passages.

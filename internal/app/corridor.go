@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/flow/station"
+)
+
+// Engines are the adapters that a corridor stands on. Which ones is chosen in profile.go, and
+// nowhere else.
+type Engines struct {
+	Rooms interface {
+		command.Store
+		relay.Log
+		project.Source
+	}
+	Views interface {
+		project.Views
+		query.Views
+		feed.Store
+	}
+	Bus interface {
+		relay.Bus
+		project.Queue
+	}
+	L1 query.Cache
+}
+
+// CorridorConfig is what a corridor is made of besides its engines.
+type CorridorConfig struct {
+	Engines
+	Node  int
+	Terms room.Terms
+	Clock func() time.Time
+	// Random fills secrets and ids, Jitter spreads retries; both have defaults.
+	Random   func([]byte)
+	Jitter   func() float64
+	Observer station.Observer
+	// Count is told of what the projector counts, Dropped of what the direct courier did not bring; may be nil.
+	Count   func(what string, n int)
+	Dropped func(n int, why string)
+	Logger  *slog.Logger
+}
+
+// Corridor is the whole way of an event in one process, from the command to the viewers' answers:
+// the same parts in the same order whatever the engines are.
+type Corridor struct {
+	Anchor    *command.Anchor
+	Leases    *command.Leases
+	Relay     *relay.Relay
+	Direct    *relay.Direct
+	Projector *project.Projector
+	Reads     *query.Rooms
+	Feed      *feed.Hub
+
+	queue project.Queue
+}
+
+// NewCorridor connects the parts; Run brings them to life.
+func NewCorridor(c CorridorConfig) *Corridor {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Observer == nil {
+		c.Observer = station.Discard{}
+	}
+	h := &Corridor{queue: c.Bus}
+	h.Anchor = command.NewAnchor(command.Config{
+		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
+	})
+	h.Leases = command.NewLeases(h.Anchor, c.Logger)
+	h.Relay = relay.New(relay.Config{Log: c.Rooms, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter})
+	h.Feed = feed.New(feed.Config{Store: c.Views})
+	h.Projector = project.New(project.Config{
+		Views: c.Views, Source: c.Rooms, Audience: (*audience)(h), Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
+	})
+	h.Reads = query.New(query.Config{Cache: c.L1, Views: c.Views, Freshness: h.Projector, Now: c.Clock})
+	h.Direct = relay.NewDirect(h.Projector, c.Logger, c.Dropped)
+	c.Rooms.Subscribe(func(events []event.RoomEvent) {
+		now := c.Clock()
+		for i := range events {
+			c.Observer.Passed(station.Passage{Station: station.Committed, Event: &events[i], At: now})
+		}
+		h.Direct.Send(events)
+		h.Relay.Committed()
+	})
+	return h
+}
+
+// Run runs every loop of the corridor until ctx ends or one fails.
+func (h *Corridor) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.Leases.Run(ctx) })
+	g.Go(func() error { return h.Relay.Run(ctx) })
+	g.Go(func() error { return h.Direct.Run(ctx) })
+	g.Go(func() error { return h.Projector.Run(ctx) })
+	g.Go(func() error { return h.queue.Consume(ctx, h.Projector.Apply) })
+	g.Go(func() error { return h.Reads.Run(ctx) })
+	return g.Wait()
+}
+
+// audience is the corridor as the projector tells it of changes: first L1, then the feed, so that
+// whoever follows the feed and asks finds at least what the feed said.
+type audience Corridor
+
+// Changed is project.Audience.
+func (a *audience) Changed(c project.Change) {
+	a.Reads.Changed(c.Cards, c.Areas, c.Reset)
+	if c.Reset {
+		a.Feed.Reset(c.Contiguous)
+		return
+	}
+	frames := make([]feed.Frame, len(c.Feed))
+	for i, r := range c.Feed {
+		frames[i] = feed.Frame{Seq: r.Seq, Room: r.Room, Type: r.Type, JSON: r.JSON}
+	}
+	a.Feed.Advance(frames, c.Contiguous)
+}

@@ -1,0 +1,99 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/station"
+)
+
+// metrics are the corridor's instruments. Names are greenroom_<package>_<thing>_<unit>.
+type metrics struct {
+	registry *prometheus.Registry
+
+	publish  prometheus.Histogram
+	transfer *prometheus.HistogramVec
+	handle   *prometheus.HistogramVec
+	endToEnd *prometheus.HistogramVec
+	passed   *prometheus.CounterVec
+	project  *prometheus.CounterVec
+	dropped  *prometheus.CounterVec
+	hooks    *prometheus.CounterVec
+	unclaim  *prometheus.CounterVec
+	calls    *prometheus.HistogramVec
+	redeliv  prometheus.Counter
+}
+
+// hop is the histogram of one hop: from half a millisecond to half a minute.
+func hop(name, help string) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		publish:  prometheus.NewHistogram(hop("greenroom_relay_publish_seconds", "From commit to the broker's acknowledgement.")),
+		transfer: prometheus.NewHistogramVec(hop("greenroom_project_transfer_seconds", "From the courier's start (publish, or commit for a direct call) to the C side's entrance."), []string{"courier"}),
+		handle:   prometheus.NewHistogramVec(hop("greenroom_project_handle_seconds", "From the C side's entrance to the stored view."), []string{"courier"}),
+		endToEnd: prometheus.NewHistogramVec(hop("greenroom_query_visible_seconds", "From commit to the answer that viewers get, by the courier that came first."), []string{"courier"}),
+		passed:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_station_passed_total", Help: "Events that passed a station."}, []string{"station", "courier"}),
+		project:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_project_events_total", Help: "What the projector met: gap, duplicate, parked, healed, catch-up."}, []string{"what"}),
+		dropped:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_relay_direct_dropped_total", Help: "Events the direct courier left to the queue."}, []string{"why"}),
+		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_hooks_callbacks_total", Help: "Media-server callbacks by what came of them."}, []string{"server", "call", "result"}),
+		unclaim:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_polled_total", Help: "Streams found by polling, by what came of them."}, []string{"server", "result"}),
+		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
+		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
+	}
+	m.registry.MustRegister(m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {
+		m.project.WithLabelValues(what) // a counter that stands at zero can be alarmed on
+	}
+	return m
+}
+
+// gauges that are read from the corridor when somebody asks.
+func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
+	gauge := func(name, help string, read func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	}
+	seq := func(s ident.FeedSeq) float64 { return float64(s) }
+	gauge("greenroom_relay_published_seq", "Newest feed_seq the broker has acknowledged.", func() float64 { return seq(h.Relay.Published()) })
+	gauge("greenroom_project_contiguous_seq", "End of the gapless feed.", func() float64 { return seq(h.Projector.At().Contiguous) })
+	gauge("greenroom_project_proven_age_seconds", "How long ago the views were proven to hold everything committed.", func() float64 {
+		return time.Since(h.Projector.ProvenAt()).Seconds()
+	})
+	gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
+}
+
+// Passed is station.Observer.
+func (m *metrics) Passed(p station.Passage) {
+	m.passed.WithLabelValues(string(p.Station), string(p.Courier)).Inc()
+	switch p.Station {
+	case station.Published:
+		m.publish.Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
+	case station.Received:
+		from := p.Event.CommittedAt
+		if p.Courier == station.Queue {
+			from = p.Event.PublishedAt
+		}
+		m.transfer.WithLabelValues(string(p.Courier)).Observe(p.At.Sub(from).Seconds())
+	case station.Applied:
+		m.handle.WithLabelValues(string(p.Courier)).Observe(p.At.Sub(p.ReceivedAt).Seconds())
+	case station.Visible:
+		m.endToEnd.WithLabelValues(string(p.Courier)).Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
+	}
+}
+
+// observers hear one after the other.
+type observers []station.Observer
+
+// Passed is station.Observer.
+func (o observers) Passed(p station.Passage) {
+	for _, one := range o {
+		one.Passed(p)
+	}
+}

@@ -1,0 +1,203 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+)
+
+// line is what the checks read of a feed line.
+type line struct {
+	FeedSeq ident.FeedSeq `json:"feed_seq,string"`
+	Room    ident.RoomID  `json:"room_id,string"`
+	Version ident.Version `json:"version,string"`
+	Prev    ident.Version `json:"prev_version,string"`
+	Type    event.Type    `json:"type"`
+	Cause   string        `json:"cause"`
+}
+
+// calm ends the weather, stops the broadcasts that have no media server (no lease would end
+// them), and lets enough time pass for everything that time alone must mend.
+func (w *world) calm() {
+	w.faults = faults{}
+	if w.alive() == nil {
+		<-w.now.done
+		w.start()
+	}
+	list, _ := w.rooms.Snapshots(context.Background(), 0, 1000)
+	for _, r := range list {
+		if r.OnAir() && w.byHand(r.ID) {
+			w.do(context.Background(), newDice(w.seed, "calm"), func(l *life, m command.Meta) (*room.Room, error) {
+				return l.Anchor.StopRoom(context.Background(), m, r.ID)
+			})
+		}
+	}
+	time.Sleep(terms.Lease + terms.Lease + terms.Grace + 40*time.Second)
+}
+
+// byHand reports whether the room's session has no media server.
+func (w *world) byHand(id ident.RoomID) bool {
+	manual := false
+	_ = w.rooms.Read(context.Background(), func(rd command.Reader) error {
+		r, err := rd.Room(id)
+		manual = err == nil && r.Session != nil && r.Session.Publisher.MediaServer == room.Manual
+		return err
+	})
+	return manual
+}
+
+// follower watches the feed across crashes, going on from its cursor.
+type follower struct {
+	w      *world
+	cursor ident.FeedSeq
+	lines  []line
+}
+
+func newFollower(w *world) *follower { return &follower{w: w} }
+
+func (f *follower) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		if l := f.w.alive(); l != nil {
+			f.until(ctx, l)
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// until reads one life's feed until the life ends or ctx does.
+func (f *follower) until(ctx context.Context, l *life) {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	watcher, err := l.Feed.Watch(ctx, f.cursor, feed.Filter{})
+	if err != nil {
+		return
+	}
+	for !l.dead.Load() {
+		frames, err := watcher.Next(ctx)
+		if err != nil {
+			return
+		}
+		for _, frame := range frames {
+			var n line
+			if err := json.Unmarshal(frame.JSON, &n); err != nil {
+				f.w.violated("feed line %d is not JSON: %v", frame.Seq, err)
+			}
+			if n.FeedSeq != f.cursor+1 {
+				f.w.violated("the follower at %d was given %d", f.cursor, n.FeedSeq)
+			}
+			f.cursor = n.FeedSeq
+			f.lines = append(f.lines, n)
+		}
+	}
+}
+
+// check is what must hold once the weather is over.
+func (w *world) check(t *testing.T, f *follower) {
+	for _, s := range w.wrong {
+		t.Error(s)
+	}
+	ctx := context.Background()
+	head, err := w.rooms.Head(ctx)
+	if err != nil || head.Pending != 0 {
+		t.Fatalf("the log is not settled: %+v, %v", head, err)
+	}
+	catch, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	for f.cursor < head.Seq && catch.Err() == nil {
+		f.until(catch, w.now)
+	}
+	if f.cursor != head.Seq {
+		t.Errorf("the follower ends at %d, the log at %d", f.cursor, head.Seq)
+	}
+	w.checkLog(t, f.lines)
+	w.checkAcks(t, f.lines)
+	w.checkViews(ctx, t)
+}
+
+// checkLog: each room's versions follow one another in the feed.
+func (w *world) checkLog(t *testing.T, lines []line) {
+	at := map[ident.RoomID]ident.Version{}
+	for _, n := range lines {
+		if n.Type == event.EventUnreadable || n.Version != at[n.Room]+1 || n.Prev != at[n.Room] {
+			t.Errorf("feed %d: room %s goes from version %s to %s (prev %s, %s)", n.FeedSeq, n.Room, at[n.Room], n.Version, n.Prev, n.Type)
+		}
+		at[n.Room] = n.Version
+	}
+}
+
+// checkAcks: what was acknowledged is there, and was done once.
+func (w *world) checkAcks(t *testing.T, lines []line) {
+	byCause := map[string][]line{}
+	for _, n := range lines {
+		byCause[n.Cause] = append(byCause[n.Cause], n)
+	}
+	for _, a := range w.acks {
+		list := byCause[a.command]
+		// A command that changed nothing (a title as it was, an idle room stopped) records nothing.
+		if len(list) > 0 && list[len(list)-1].Version != a.version {
+			t.Errorf("command %s was acknowledged at version %s of room %s, the log says %+v", a.command, a.version, a.room, list)
+		}
+		if !slices.ContainsFunc(lines, func(n line) bool { return n.Room == a.room && n.Version == a.version }) {
+			t.Errorf("acknowledged version %s of room %s is not in the log", a.version, a.room)
+		}
+	}
+}
+
+// checkViews: room_c and L1 equal B, no room is on air, the live list is empty.
+func (w *world) checkViews(ctx context.Context, t *testing.T) {
+	truth, err := w.rooms.Snapshots(ctx, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range truth {
+		b := &truth[i]
+		if b.OnAir() {
+			t.Errorf("room %s is %s long after its last publisher went", b.ID, b.Live.Status)
+		}
+		got, err := w.views.Cards(ctx, []ident.RoomID{b.ID})
+		if err != nil || len(got) != 1 || got[0].Checksum() != b.Checksum() {
+			t.Errorf("room %s: view %+v, B %+v, %v", b.ID, got, *b, err)
+		}
+		w.checkAnswer(ctx, t, b)
+	}
+	if !w.now.Projector.Complete() {
+		t.Error("the views never became complete")
+	}
+	if age := clock().Sub(w.now.Projector.ProvenAt()); age > time.Second {
+		t.Errorf("freshness is not proven any more: age %s", age)
+	}
+	open, err := w.now.Projector.ParkedList(ctx, openLetters)
+	if err != nil || len(open) > 0 {
+		t.Errorf("rooms are still parked: %+v, %v", open, err)
+	}
+	live, err := w.now.Reads.LiveIDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range live {
+		t.Errorf("the live list still holds room %s", id)
+	}
+}
+
+func (w *world) checkAnswer(ctx context.Context, t *testing.T, b *view.RoomCard) {
+	e, err := w.now.Reads.Get(ctx, b.ID, b.Version)
+	if err != nil {
+		t.Errorf("room %s cannot be read: %v", b.ID, err)
+		return
+	}
+	if want := string(b.AppendJSON(nil)); string(e.Card()) != want {
+		t.Errorf("room %s: viewers get %s, B has %s", b.ID, e.Card(), want)
+	}
+}
+
+var openLetters = project.ParkedQuery{Open: true, Limit: 10}

@@ -1,0 +1,143 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/greenroomlive/greenroom/internal/adapter/memory"
+	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+)
+
+var errCrashed = errors.New("sim: this life is over")
+
+// life is one run of the process, from its start to its crash.
+type life struct {
+	*app.Corridor
+	w    *world
+	dice *dice
+	end  context.CancelFunc
+	dead atomic.Bool
+	done chan struct{}
+}
+
+// step is asked before and after each port call; an error means that the life ended here.
+func (l *life) step() error {
+	if !l.dead.Load() && l.dice.chance(l.w.faults.crash) {
+		l.crash()
+	}
+	if l.dead.Load() {
+		return errCrashed
+	}
+	return nil
+}
+
+func (l *life) crash() {
+	if !l.dead.Swap(true) {
+		l.w.note("crash")
+		l.end()
+	}
+}
+
+// call runs one port call as a step of the life.
+func call[T any](l *life, do func() (T, error)) (T, error) {
+	var none T
+	if err := l.step(); err != nil {
+		return none, err
+	}
+	out, err := do()
+	if err != nil {
+		return none, err
+	}
+	if err := l.step(); err != nil {
+		return none, err // it happened, but nobody learns of it
+	}
+	return out, nil
+}
+
+func run(l *life, do func() error) error {
+	_, err := call(l, func() (struct{}, error) { return struct{}{}, do() })
+	return err
+}
+
+// rooms is room_b as one life sees it.
+type rooms struct {
+	*memory.Rooms
+	l *life
+}
+
+func (r rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
+	return run(r.l, func() error { return r.Rooms.Write(ctx, unit) })
+}
+
+func (r rooms) Read(ctx context.Context, look func(command.Reader) error) error {
+	return run(r.l, func() error { return r.Rooms.Read(ctx, look) })
+}
+
+func (r rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
+	return call(r.l, func() ([]event.RoomEvent, error) { return r.Rooms.Sequence(ctx, limit) })
+}
+
+func (r rooms) After(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
+	return call(r.l, func() ([]event.RoomEvent, error) { return r.Rooms.After(ctx, after, limit) })
+}
+
+func (r rooms) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
+	return r.After(ctx, after, limit)
+}
+
+func (r rooms) Head(ctx context.Context) (project.Head, error) {
+	return call(r.l, func() (project.Head, error) { return r.Rooms.Head(ctx) })
+}
+
+func (r rooms) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
+	return call(r.l, func() ([]view.RoomCard, error) { return r.Rooms.Snapshots(ctx, after, limit) })
+}
+
+// views is room_c as one life sees it.
+type views struct {
+	*memory.Views
+	l *life
+}
+
+func (v views) Write(ctx context.Context, b project.Batch) ([]ident.RoomID, error) {
+	return call(v.l, func() ([]ident.RoomID, error) { return v.Views.Write(ctx, b) })
+}
+
+func (v views) WriteShadow(ctx context.Context, b project.Batch) error {
+	return run(v.l, func() error { return v.Views.WriteShadow(ctx, b) })
+}
+
+func (v views) Switch(ctx context.Context) error {
+	return run(v.l, func() error { return v.Views.Switch(ctx) })
+}
+
+func (v views) Reset(ctx context.Context, p project.Position) error {
+	return run(v.l, func() error { return v.Views.Reset(ctx, p) })
+}
+
+func (v views) Frames(ctx context.Context, after ident.FeedSeq, limit int) ([]feed.Frame, error) {
+	return call(v.l, func() ([]feed.Frame, error) { return v.Views.Frames(ctx, after, limit) })
+}
+
+// bus is the broker as one life sees it.
+type bus struct {
+	*memory.Bus
+	l *life
+}
+
+func (b bus) Publish(ctx context.Context, events []event.RoomEvent) error {
+	return run(b.l, func() error { return b.Bus.Publish(ctx, events) })
+}
+
+func (b bus) Consume(ctx context.Context, handle func(context.Context, []project.Delivery) error) error {
+	return b.Bus.Consume(ctx, func(ctx context.Context, list []project.Delivery) error {
+		return run(b.l, func() error { return handle(ctx, list) })
+	})
+}
