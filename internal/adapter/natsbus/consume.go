@@ -101,7 +101,10 @@ func (c *consumption) session(ctx context.Context) error {
 		pull.Stop()
 		<-pull.Closed()
 	}()
-	return c.receive(ctx, inbox)
+	if err := c.receive(ctx, inbox); ctx.Err() == nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // rewind finds or makes the consumer and sets it back to right after the newest acknowledged

@@ -22,14 +22,14 @@ func streamDir(dir string) string {
 
 func TestFolderLostWhileRunning(t *testing.T) {
 	for name, lose := range map[string]func(t *testing.T, dir string){
-		"deleted": func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) },
-		"emptied": func(t *testing.T, dir string) { must(t, os.RemoveAll(filepath.Join(dir, "jetstream"))) },
+		"deleted":            func(t *testing.T, dir string) { remove(t, dir) },
+		"emptied":            func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "jetstream")) },
+		"without its stream": func(t *testing.T, dir string) { remove(t, streamDir(dir)) },
+		"moved away":         func(t *testing.T, dir string) { must(t, os.Rename(dir, dir+".elsewhere")) },
 		"replaced": func(t *testing.T, dir string) {
-			must(t, os.RemoveAll(dir))
+			remove(t, dir)
 			must(t, os.MkdirAll(filepath.Join(dir, "jetstream"), 0o700))
 		},
-		"moved away":         func(t *testing.T, dir string) { must(t, os.Rename(dir, dir+".elsewhere")) },
-		"without its stream": func(t *testing.T, dir string) { must(t, os.RemoveAll(streamDir(dir))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir() + "/broker"
@@ -155,6 +155,12 @@ func TestConnectBeforeRun(t *testing.T) {
 	eventually(t, "publish", func(ctx context.Context) bool { return bus.Publish(ctx, bustest.Events(1, 1)) == nil })
 	cancel()
 	must(t, <-done)
+}
+
+// remove deletes a folder in which the server still writes.
+func remove(t testing.TB, dir string) {
+	t.Helper()
+	eventually(t, "removing "+dir, func(context.Context) bool { return os.RemoveAll(dir) == nil })
 }
 
 func must(t testing.TB, err error) {
