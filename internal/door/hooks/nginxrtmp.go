@@ -3,6 +3,7 @@ package hooks
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/room"
@@ -15,36 +16,42 @@ type nginxCallback struct {
 	command.Publishing
 }
 
-// nginxRTMP answers by status: 2xx allows, 3xx allows under the name in Location, else the
-// connection is dropped. Calls about players, and those of later releases, are allowed.
+// nginxRTMP answers by status: 2xx allows, 302 to an rtmp:// address allows and relays the stream
+// there, anything else drops the connection. Calls about players, and those of later releases, are
+// allowed.
 func (h *Hooks) nginxRTMP(w http.ResponseWriter, r *http.Request) {
 	body, ok := h.admit(w, r, room.NginxRTMP)
 	if !ok {
 		return
 	}
 	c, f := decodeNginxRTMP(body, instance(r))
-	if f != nil {
-		writeFault(w, h.refused(room.NginxRTMP, c.call, c.Publishing, f), f.Code.HTTP)
-		return
-	}
-	switch c.call {
-	case callPublish:
+	switch {
+	case f != nil:
+		f = h.refused(room.NginxRTMP, c.call, c.Publishing, f)
+	case c.call == callPublish:
 		var live *room.Room
-		if live, f = h.publish(r.Context(), c.Publishing); f == nil && live.ID.String() != c.Stream && r.URL.Query().Get("rename") != "" {
-			// A key in place of the name would name the HLS files too, for every viewer to see.
-			w.Header().Set("Location", live.ID.String())
-			w.WriteHeader(http.StatusFound)
-			return
+		if live, f = h.publish(r.Context(), c.Publishing); f == nil {
+			allowNginxRTMP(w, r, live)
 		}
-	case callRenew:
+	case c.call == callRenew:
 		f = h.renew(r.Context(), c.Publishing)
-	case callUnpublish:
+	case c.call == callUnpublish:
 		f = h.unpublish(r.Context(), c.Publishing)
 	default:
 		h.count(room.NginxRTMP, callOther, Ignored)
 	}
 	if f != nil {
 		writeFault(w, f, f.Code.HTTP)
+	}
+}
+
+// allowNginxRTMP says yes, and where the server's configuration asks for it (?relay=rtmp://…), where
+// the stream goes on: under the room's id, whatever name it was published under. A key in place of
+// the name would else name the HLS files.
+func allowNginxRTMP(w http.ResponseWriter, r *http.Request, live *room.Room) {
+	if to := r.URL.Query().Get("relay"); strings.HasPrefix(to, "rtmp://") {
+		w.Header().Set("Location", strings.TrimSuffix(to, "/")+"/"+live.ID.String())
+		w.WriteHeader(http.StatusFound)
 	}
 }
 

@@ -58,15 +58,32 @@ func TestNginxRTMPAKeyAsTheName(t *testing.T) {
 		t.Fatalf("asked for %+v", s.got)
 	}
 
-	w := httptest.NewRecorder()
-	hooks.New(newStage().config).ServeHTTP(w, func() *http.Request {
-		r := httptest.NewRequest(http.MethodPost, "/hooks/nginx-rtmp?rename=1", strings.NewReader(body))
-		r.RemoteAddr = "127.0.0.1:1"
-		return r
-	}())
-	if w.Code != 302 || w.Header().Get("Location") != "42" {
-		t.Fatalf("with rename=1 answered %d to %q, want 302 to 42", w.Code, w.Header().Get("Location"))
+	if _, to := s.posted(t, "/hooks/nginx-rtmp", body); to != "" {
+		t.Fatalf("sent to %q without having been asked to", to)
 	}
+}
+
+func TestNginxRTMPRelaysUnderTheRoomsID(t *testing.T) {
+	for _, name := range []string{key, "42&key=" + key} {
+		s := newStage()
+		if status, to := s.posted(t, "/hooks/nginx-rtmp?relay=rtmp://127.0.0.1:1935/hls", "clientid=3&call=publish&name="+name); status != 302 || to != "rtmp://127.0.0.1:1935/hls/42" {
+			t.Fatalf("answered %d to %q", status, to)
+		}
+		s.live = fault.KeyRefused.New("no")
+		if status, to := s.posted(t, "/hooks/nginx-rtmp?relay=rtmp://127.0.0.1:1935/hls", "clientid=3&call=publish&name="+name); status != 403 || to != "" {
+			t.Fatalf("a refusal answered %d to %q", status, to)
+		}
+	}
+}
+
+// posted answers status and Location.
+func (s *stage) posted(t *testing.T, path, body string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.RemoteAddr = s.from
+	w := httptest.NewRecorder()
+	hooks.New(s.config).ServeHTTP(w, r)
+	return w.Code, w.Header().Get("Location")
 }
 
 func TestNginxRTMPAPublisherCannotReplaceFields(t *testing.T) {

@@ -1,0 +1,57 @@
+package mediaserver_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/greenroomlive/greenroom/deploy/mediaserver"
+)
+
+func TestNoPlaceIsLeftOpen(t *testing.T) {
+	conf := mediaserver.NginxRTMP(mediaserver.Values{
+		RTMPAddr: "127.0.0.1:1935", HLSAddr: "127.0.0.1:8088", HooksAddr: "127.0.0.1:8089", GreenroomAddr: "127.0.0.1:8080", RunDir: "/run/x",
+	})
+	if strings.Contains(conf, "${") {
+		t.Fatalf("left open: %s", conf)
+	}
+}
+
+func TestTheConfigurationsCallTheRightDoors(t *testing.T) {
+	for file, hooks := range map[string][]string{
+		"nginx-rtmp.conf": {"/hooks/nginx-rtmp", "on_publish ", "on_publish_done ", "on_update ", "notify_update_timeout 2s"},
+		"srs.conf":        {"on_publish      http://127.0.0.1:8080/hooks/srs;", "on_unpublish    http://127.0.0.1:8080/hooks/srs;", "http_api"},
+		"mediamtx.yml":    {"authHTTPAddress: http://127.0.0.1:8080/hooks/mediamtx", "/hooks/mediamtx/ready", "/hooks/mediamtx/notready"},
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, hook := range hooks {
+			if !strings.Contains(string(text), hook) {
+				t.Errorf("%s does not say %q", filepath.Base(file), hook)
+			}
+		}
+	}
+}
+
+func TestMediaMTXIsYAML(t *testing.T) {
+	text, err := os.ReadFile("mediamtx.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conf struct {
+		AuthMethod   string            `yaml:"authMethod"`
+		PathDefaults map[string]string `yaml:"pathDefaults"`
+		Paths        map[string]any    `yaml:"paths"`
+	}
+	if err := yaml.Unmarshal(text, &conf); err != nil || conf.AuthMethod != "http" || len(conf.Paths) != 1 {
+		t.Fatalf("%+v: %v", conf, err)
+	}
+	if run := conf.PathDefaults["runOnReady"]; strings.Contains(strings.TrimSpace(run), "\n") {
+		t.Fatalf("a command of several lines: %q", run)
+	}
+}
