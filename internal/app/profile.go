@@ -67,6 +67,24 @@ func (e *embedded) engines() Engines {
 	return Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1}
 }
 
+// brokerWithin bounds the wait for the broker at a start: everything works without it, too.
+const brokerWithin = 5 * time.Second
+
+// awaitBroker waits until the in-process broker answers.
+func (e *embedded) awaitBroker(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, brokerWithin)
+	defer cancel()
+	for {
+		try, stop := context.WithTimeout(ctx, 10*time.Millisecond)
+		_, err := e.bus.Position(try)
+		<-try.Done()
+		stop()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
 // forget drops what is older than it must be kept, in small steps, until ctx ends.
 func (e *embedded) forget(ctx context.Context) error {
 	tick := time.NewTicker(forgetEvery)

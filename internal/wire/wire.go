@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -168,6 +169,24 @@ func UnmarshalEvent(b []byte) (event.RoomEvent, error) {
 	var m roomv1.RoomEvent
 	if err := proto.Unmarshal(b, &m); err != nil {
 		return event.RoomEvent{}, fmt.Errorf("wire: event: %w", err)
+	}
+	return GoEvent(&m)
+}
+
+// UnmarshalAnswer reads the card out of an encoded GetRoomResponse, as L1 holds it.
+func UnmarshalAnswer(b []byte) (view.RoomCard, error) {
+	var m roomv1.GetRoomResponse
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return view.RoomCard{}, fmt.Errorf("wire: answer: %w", err)
+	}
+	return Card(m.GetRoom())
+}
+
+// EventFromJSON reads a line of the feed.
+func EventFromJSON(line []byte) (event.RoomEvent, error) {
+	var m roomv1.RoomEvent
+	if err := protojson.Unmarshal(line, &m); err != nil {
+		return event.RoomEvent{}, fmt.Errorf("wire: feed line: %w", err)
 	}
 	return GoEvent(&m)
 }

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/door/auth"
+	"github.com/greenroomlive/greenroom/internal/door/cli"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+)
+
+// Dev is `greenroom dev`: all roles in one process on embedded engines. Each field is a flag, an
+// environment variable (GREENROOM_<FLAG>) and a key of the YAML file.
+type Dev struct {
+	QueryAddr      string `default:"127.0.0.1:8000" help:"Viewers' side: HTTP."`
+	QueryGRPCAddr  string `name:"query-grpc-addr" default:"127.0.0.1:8001" help:"Viewers' side: gRPC."`
+	QueryAdminAddr string `default:"127.0.0.1:8002" help:"Viewers' side: metrics and probes, not for viewers."`
+	CommandAddr    string `default:"127.0.0.1:8080" help:"Broadcasters' side: REST, Connect, gRPC, hooks, console, metrics."`
+
+	Lease time.Duration `default:"10s" help:"How long a session lives without a sign of its stream."`
+	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
+
+	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`
+	HookAllow   []netip.Prefix `help:"Networks whose callbacks need no secret. Default: loopback, unless there is a secret."`
+	SRSAPI      string         `name:"srs-api" placeholder:"URL" help:"API of an SRS to poll, as in http://127.0.0.1:1985."`
+	MediaMTXAPI string         `name:"mediamtx-api" placeholder:"URL" help:"API of a MediaMTX to poll, as in http://127.0.0.1:9997."`
+	IngestURL   string         `default:"rtmp://127.0.0.1:1935/live" help:"Where encoders publish; shown on the room page."`
+	HLSURL      string         `name:"hls-url" placeholder:"URL" help:"Where players find <room id>.m3u8; empty: the room page shows no player."`
+
+	Examples     bool       `help:"Make a few example rooms when there are none."`
+	OTLPEndpoint string     `name:"otlp-endpoint" placeholder:"URL" help:"Send traces to this OTLP/HTTP endpoint, as in http://127.0.0.1:4318. Off by default."`
+	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`
+}
+
+// devEnv is what dev takes from the command line besides its own flags.
+type devEnv struct {
+	Data, Token string
+	Stdout      io.Writer
+}
+
+// Command plugs `greenroom dev` into the command line.
+func Command() kong.Option {
+	return kong.DynamicCommand("dev", "Serve: all roles in one process, no other software needed.", "", &Dev{})
+}
+
+// Run serves until ctx ends. It prints the addresses, the token, and a last line when it is ready;
+// what goes on later is logged to stderr.
+func (d *Dev) Run(ctx context.Context, stdout io.Writer, g *cli.Globals) error {
+	env := devEnv{Data: g.Data, Token: g.Token, Stdout: stdout}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: d.LogLevel}))
+	if err := os.MkdirAll(env.Data, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lockData(env.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	token, err := opsToken(env)
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(ctx, d, env.Data, token, logger)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := h.listen(d); err != nil {
+		return err
+	}
+	d.announce(env, h, token)
+	return h.run(ctx, func(ctx context.Context) error {
+		if err := d.seed(ctx, h.corridor.Anchor); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(env.Stdout, "ready")
+		return err
+	})
+}
+
+// lockData keeps a second process off the folder: two sequencers on one log would be two truths.
+func lockData(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s is in use by another greenroom; stop it, or choose another --data", dir)
+	}
+	return func() { _ = f.Close() }, nil // closing releases the lock
+}
+
+// opsToken is the given one, or the one of the last start, or a new one; the command line finds it in the data folder.
+func opsToken(env devEnv) (string, error) {
+	token := env.Token
+	if token == "" {
+		var err error
+		if token, err = auth.LoadOpsToken(env.Data); err != nil {
+			return "", err
+		}
+	}
+	if token == "" {
+		token = auth.NewOpsToken()
+	}
+	return token, auth.SaveOpsToken(env.Data, token)
+}
+
+func (d *Dev) announce(env devEnv, h *house, token string) {
+	row := func(name, value string) { _, _ = fmt.Fprintf(env.Stdout, "%-10s %s\n", name, value) }
+	row("console", fmt.Sprintf("http://%s/?token=%s", h.at.command.Addr(), token))
+	row("command", fmt.Sprintf("http://%s", h.at.command.Addr()))
+	row("query", fmt.Sprintf("http://%s", h.at.query.Addr()))
+	row("query-grpc", h.at.grpc.Addr().String())
+	row("admin", fmt.Sprintf("http://%s", h.at.admin.Addr()))
+	row("data", env.Data)
+	row("token", token)
+}
+
+func (d *Dev) terms() room.Terms { return room.Terms{Lease: d.Lease, Grace: d.Grace} }
+
+// listeners are the addresses of a process.
+type listeners struct{ command, query, grpc, admin net.Listener }
+
+var devCaller = command.Caller{Subject: "dev", Scopes: []command.Scope{command.ScopeOps}}
+
+// seed gives an empty house a few areas, and example rooms when they are wanted.
+func (d *Dev) seed(ctx context.Context, a *command.Anchor) error {
+	meta := command.Meta{Caller: devCaller}
+	if err := a.SeedAreas(ctx, meta, exampleAreas, exampleOrder); err != nil {
+		return err
+	}
+	if !d.Examples {
+		return nil
+	}
+	some, err := a.ListRooms(ctx, meta, 0, 0, 1)
+	if err != nil || len(some) > 0 {
+		return err
+	}
+	for _, e := range exampleRooms {
+		r, err := a.CreateRoom(ctx, meta, e.anchor, e.is)
+		if err != nil {
+			return err
+		}
+		if !e.live {
+			continue
+		}
+		if _, err := a.StartRoom(ctx, meta, r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

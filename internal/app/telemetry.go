@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/greenroomlive/greenroom/internal/flow/station"
+)
+
+// newTracing makes the tracer provider. Without an endpoint nothing is sampled or sent, but
+// trace ids are made and travel with the events all the same.
+func newTracing(ctx context.Context, endpoint string) (*sdktrace.TracerProvider, error) {
+	if endpoint == "" {
+		return sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())), nil
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	if err != nil {
+		return nil, fmt.Errorf("trace exporter %s: %w", endpoint, err)
+	}
+	return sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(exporter),
+		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "greenroom"))),
+	), nil
+}
+
+// spans turns the passages of a sampled command's events into spans of its trace: one for
+// each hop behind the commit, with the times at which they really were.
+type spans struct{ tracer trace.Tracer }
+
+// Passed is station.Observer.
+func (s spans) Passed(p station.Passage) {
+	var name string
+	var from time.Time
+	switch p.Station {
+	case station.Published:
+		name, from = "relay.publish", p.Event.CommittedAt
+	case station.Applied:
+		name, from = "project.Apply", p.ReceivedAt
+	case station.Visible:
+		name, from = "query.visible", p.Event.CommittedAt
+	default:
+		return
+	}
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": p.Event.Traceparent})
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		return
+	}
+	_, span := s.tracer.Start(ctx, name, trace.WithTimestamp(from), trace.WithAttributes(
+		attribute.Int64("greenroom.room_id", int64(p.Event.RoomID)), attribute.Int64("greenroom.version", int64(p.Event.Version)),
+		attribute.String("greenroom.event", string(p.Event.Type)), attribute.String("greenroom.courier", string(p.Courier)),
+	))
+	span.End(trace.WithTimestamp(p.At))
+}
