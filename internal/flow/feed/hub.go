@@ -56,8 +56,9 @@ func (h *Hub) Advance(frames []Frame, contiguous ident.FeedSeq) {
 		h.restart(contiguous)
 	}
 	for _, f := range frames {
-		// Beyond the bound the store remembers for us.
-		if f.Seq > h.end && len(h.early) < h.recent.maxFrames {
+		// What may be shown now is on its way into the ring. Of the rest, beyond the bound, the store
+		// remembers for us.
+		if f.Seq > h.end && (f.Seq <= contiguous || len(h.early) < h.recent.maxFrames) {
 			h.early[f.Seq] = f
 		}
 	}

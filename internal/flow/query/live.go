@@ -226,7 +226,7 @@ func walk(o *order, after *row, visit func(row) bool) {
 		o.Scan(visit)
 		return
 	}
-	o.Ascend(*after, func(at row) bool { return visit(at) })
+	o.Ascend(*after, func(at row) bool { return !before(*after, at) || visit(at) })
 }
 
 func (q LiveQuery) takes(o *onAir) bool {
