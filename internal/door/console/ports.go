@@ -1,0 +1,60 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+)
+
+// Commands is the part of command.Anchor that the console uses.
+type Commands interface {
+	CreateRoom(ctx context.Context, m command.Meta, anchor ident.AnchorID, d room.Description) (*room.Room, error)
+	UpdateRoom(ctx context.Context, m command.Meta, id ident.RoomID, p room.Patch) (*room.Room, error)
+	GetRoom(ctx context.Context, m command.Meta, id ident.RoomID) (*room.Room, error)
+	StartRoom(ctx context.Context, m command.Meta, id ident.RoomID) (*room.Room, error)
+	StopRoom(ctx context.Context, m command.Meta, id ident.RoomID) (*room.Room, error)
+	ListSessions(ctx context.Context, m command.Meta, id ident.RoomID, before ident.SessionID, limit int) ([]room.Session, error)
+	CreateKey(ctx context.Context, m command.Meta, id ident.RoomID, label string) (command.NewKey, error)
+	ListKeys(ctx context.Context, m command.Meta, id ident.RoomID) ([]room.Key, error)
+	RotateKey(ctx context.Context, m command.Meta, id ident.RoomID, old ident.KeyID, overlap time.Duration) (command.NewKey, error)
+	RevokeKey(ctx context.Context, m command.Meta, id ident.RoomID, key ident.KeyID) (room.Key, error)
+	Areas(ctx context.Context) ([]view.Area, error)
+}
+
+var _ Commands = (*command.Anchor)(nil)
+
+// Board is what viewers see, as the board and the room page read it. It answers from the views,
+// so that a crowd before the board costs the write store nothing.
+type Board interface {
+	// Live lists rooms on air, the newest broadcast first, at most limit.
+	Live(ctx context.Context, limit int) ([]view.RoomCard, error)
+	// Rooms lists all rooms, the newest first, below before (0: from the newest), at most limit.
+	Rooms(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error)
+	// RoomCount is the number of rooms there are.
+	RoomCount(ctx context.Context) (int64, error)
+	// Fresh says how long ago the views were proven to hold everything committed, and whether
+	// that is too long.
+	Fresh() (age time.Duration, stale bool)
+	// Updates pulses after the feed has moved on, until ctx ends. The channel holds one pulse;
+	// one that finds it full is dropped, for the one that waits says the same.
+	Updates(ctx context.Context) <-chan struct{}
+	// Events lists a room's last events, the newest first, at most limit.
+	Events(ctx context.Context, id ident.RoomID, limit int) ([]event.RoomEvent, error)
+}
+
+// Desk explains a room's way through the house.
+type Desk interface {
+	// TraceRoom returns the versions at both ends and the last changes, the newest first.
+	TraceRoom(ctx context.Context, id ident.RoomID, limit int) (*opsv1.TraceRoomResponse, error)
+}
+
+// Auth turns a bearer token into a caller; UNAUTHENTICATED when it is none of ours.
+type Auth interface {
+	Caller(ctx context.Context, bearer string) (command.Caller, error)
+}
