@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -217,18 +220,67 @@ func TestRoomPageShowsTheLadder(t *testing.T) {
 	seen.none(t)
 }
 
+// TestPlayerFollowsTheRoom has an HLS origin whose picture nobody can decode: what matters is that the
+// player asks when the room goes live, not before, asks again, and stops when it ends; and that
+// the content policy lets it, worker included.
+func TestPlayerFollowsTheRoom(t *testing.T) {
+	asked := make(chan string, 1000)
+	origin := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		rw.Header().Set("Access-Control-Allow-Origin", "*")
+		if strings.HasSuffix(r.URL.Path, ".m3u8") {
+			_, _ = io.WriteString(rw, "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\n0.ts\n")
+			return
+		}
+		_, _ = rw.Write(bytes.Repeat([]byte{0x47, 0x1f, 0xff, 0x10}, 47*20))
+	}))
+	defer origin.Close()
+	w, c := newWorld(t)
+	c.HLSBase = origin.URL + "/hls"
+	var err error
+	c.policy, err = contentPolicy(c.HLSBase)
+	must(t, err)
+	srv := serve(t, c)
+	id := w.newRoom(t, "Chess", 0)
+	ctx, seen := browser(t)
+	run(t, ctx, chromedp.Navigate(srv.URL+"/rooms/"+id.String()), has("#room-live", "Off air"), holds(`document.querySelector("[data-player]").dataset.now === "IDLE"`))
+	if len(asked) > 0 {
+		t.Errorf("asked for %s while the room was idle", <-asked)
+	}
+	start(t, w, id)
+	run(t, ctx, has("#room-live", "Tuning in"))
+	for path, times := "/hls/"+id.String()+".m3u8", 0; times < 2; {
+		select {
+		case got := <-asked:
+			if got == path {
+				times++
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("asked for the playlist %d times, want it again and again", times)
+		}
+	}
+	stop(t, w, id)
+	run(t, ctx, has("#room-live", "Off air"), holds(`!document.querySelector("video").src`))
+	seen.none(t)
+}
+
 // TestScreens takes the pictures of the pages as people see them and looks for what nobody should
 // see: a picture of one colour, a page wider than the phone, an error in the console.
 func TestScreens(t *testing.T) {
 	w, c := newWorld(t)
 	srv := serve(t, c)
-	id := stage(t, w)
 	folder := os.Getenv("GREENROOM_SCREENSHOTS")
 	if folder == "" {
 		folder = t.TempDir()
 	}
 	must(t, os.MkdirAll(folder, 0o755))
 	ctx, seen := browser(t)
+	for _, scheme := range []string{"light", "dark"} {
+		screen(t, ctx, srv.URL+"/", filepath.Join(folder, "empty-desk-"+scheme+".png"), scheme, 1440, 900)
+	}
+	screen(t, ctx, srv.URL+"/", filepath.Join(folder, "empty-phone-light.png"), "light", 360, 800)
+	id := stage(t, w)
+	screen(t, ctx, srv.URL+"/rooms/"+id.String(), filepath.Join(folder, "visitor-desk-light.png"), "light", 1440, 900)
 	run(t, ctx, chromedp.Navigate(srv.URL+"/?token="+opsToken), has(".who-name", "ops"))
 
 	pages := []struct{ name, path string }{
@@ -245,6 +297,12 @@ func TestScreens(t *testing.T) {
 			}
 		}
 	}
+	dialog := filepath.Join(folder, "secret-desk-light.png")
+	run(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(srv.URL+"/rooms/"+id.String()), holds(`document.readyState === "complete"`),
+		click("#new-key"), opened("#f-label"), typed("#f-label", "Backup encoder"), click("dialog button[type=submit]"), opened(".secret"))
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	must(t, err)
+	must(t, os.WriteFile(dialog, shot, 0o600))
 	seen.none(t, "status of 404")
 }
 

@@ -51,8 +51,9 @@
     const veil = box.querySelector("[data-status]");
     const status = veil ? veil.dataset.status : "IDLE";
     const now = status !== "IDLE";
+    const back = box.dataset.now === "INTERRUPTED" && status === "LIVE"; // the playlist may have begun anew
     box.dataset.now = status;
-    if (now && !onAir) {
+    if (now && (!onAir || back)) {
       onAir = true;
       wait = firstRetry;
       tune();
