@@ -62,10 +62,10 @@ func TestCommandsWithoutABody(t *testing.T) {
 
 func TestContentTypesThatMeanJSON(t *testing.T) {
 	h := open(t, nil)
-	for _, kind := range []string{"", "application/json", "application/json;charset=UTF-8", "Application/JSON"} {
+	for _, kind := range []string{"", "application/json", "application/json;charset=UTF-8", "Application/JSON", "application/x-www-form-urlencoded"} {
 		h.want(h.do("POST", "/v1/rooms", `{"title":"A"}`, header{"Content-Type": kind}), 201)
 	}
-	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/xml"} {
+	for _, kind := range []string{"text/plain", "multipart/form-data", "application/xml"} {
 		h.wantFault(h.do("POST", "/v1/rooms", `{"title":"A"}`, header{"Content-Type": kind}), fault.InvalidArgument, "Content-Type")
 	}
 }
