@@ -14,6 +14,8 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
+	commit   prometheus.Histogram
+	sequence prometheus.Histogram
 	publish  prometheus.Histogram
 	transfer *prometheus.HistogramVec
 	handle   *prometheus.HistogramVec
@@ -35,6 +37,8 @@ func hop(name, help string) prometheus.HistogramOpts {
 func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
+		commit:   prometheus.NewHistogram(hop("greenroom_command_commit_seconds", "From the command's acceptance to its durable commit.")),
+		sequence: prometheus.NewHistogram(hop("greenroom_relay_sequence_seconds", "From commit to the event's feed_seq.")),
 		publish:  prometheus.NewHistogram(hop("greenroom_relay_publish_seconds", "From commit to the broker's acknowledgement.")),
 		transfer: prometheus.NewHistogramVec(hop("greenroom_project_transfer_seconds", "From the courier's start (publish, or commit for a direct call) to the C side's entrance."), []string{"courier"}),
 		handle:   prometheus.NewHistogramVec(hop("greenroom_project_handle_seconds", "From the C side's entrance to the stored view."), []string{"courier"}),
@@ -47,7 +51,7 @@ func newMetrics() *metrics {
 		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
 		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 	}
-	m.registry.MustRegister(m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv,
+	m.registry.MustRegister(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {
 		m.project.WithLabelValues(what) // a counter that stands at zero can be alarmed on
@@ -73,6 +77,10 @@ func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 func (m *metrics) Passed(p station.Passage) {
 	m.passed.WithLabelValues(string(p.Station), string(p.Courier)).Inc()
 	switch p.Station {
+	case station.Committed:
+		m.commit.Observe(p.At.Sub(p.Event.OccurredAt).Seconds())
+	case station.Sequenced:
+		m.sequence.Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
 	case station.Published:
 		m.publish.Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
 	case station.Received:

@@ -1,6 +1,8 @@
 package commandapi
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"connectrpc.com/vanguard"
@@ -16,9 +18,23 @@ var (
 )
 
 func restCodec(res vanguard.TypeResolver) vanguard.Codec {
-	c := vanguard.JSONCodec{MarshalOptions: encodes, UnmarshalOptions: decodes}
+	c := restJSON{vanguard.JSONCodec{MarshalOptions: encodes, UnmarshalOptions: decodes}}
 	c.MarshalOptions.Resolver, c.UnmarshalOptions.Resolver = res, res
 	return c
+}
+
+// restJSON makes one JSON of an answer: protojson puts spaces where chance wants them, and the same
+// room would look different from one answer to the next, and on the C side.
+type restJSON struct{ vanguard.JSONCodec }
+
+func (c restJSON) MarshalAppend(base []byte, m proto.Message) ([]byte, error) {
+	text, err := c.JSONCodec.MarshalAppend(nil, m)
+	if err != nil {
+		return nil, err
+	}
+	out := bytes.NewBuffer(base)
+	err = json.Compact(out, text)
+	return out.Bytes(), err
 }
 
 // connectJSON is the same for connect, which knows a codec by its content type.
@@ -31,7 +47,7 @@ func (c connectJSON) Marshal(message any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%T is no proto message", message)
 	}
-	return encodes.Marshal(m)
+	return restJSON{vanguard.JSONCodec{MarshalOptions: encodes}}.MarshalAppend(nil, m)
 }
 
 func (c connectJSON) Unmarshal(data []byte, message any) error {

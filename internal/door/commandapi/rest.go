@@ -115,6 +115,7 @@ type restWriter struct {
 }
 
 func (w *restWriter) WriteHeader(status int) {
+	w.Header().Del("Accept-Encoding") // vanguard's, and of no use to a caller
 	switch {
 	case status >= http.StatusBadRequest && w.status == 0:
 		w.status, w.fault = status, w.x.fault
