@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// boardCount is how far the board counts rooms on air; beyond it the counters say "1000+".
-	boardCount = 1000
+	// boardCount is how far the board counts rooms on air, a page of the viewers' live list; beyond
+	// it the counters say "200+".
+	boardCount = 200
 	// boardCards is how many of them are drawn: more is no longer seen at a glance.
 	boardCards = 120
 	listRooms  = 20

@@ -297,7 +297,7 @@ func TestScreens(t *testing.T) {
 			}
 		}
 	}
-	dialog := filepath.Join(folder, "secret-desk-light.png")
+	dialog := filepath.Join(folder, "secret-desk-dark.png")
 	run(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(srv.URL+"/rooms/"+id.String()), holds(`document.readyState === "complete"`),
 		click("#new-key"), opened("#f-label"), typed("#f-label", "Backup encoder"), click("dialog button[type=submit]"), opened(".secret"))
 	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())

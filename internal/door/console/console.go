@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/flow/command"
@@ -70,6 +71,11 @@ func New(d Deps) (*Console, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
+	hosts := make([]string, len(d.Hosts))
+	for i, host := range d.Hosts {
+		hosts[i] = strings.ToLower(host)
+	}
+	d.Hosts = hosts
 	policy, err := contentPolicy(d.HLSBase)
 	if err != nil {
 		return nil, err
@@ -117,16 +123,6 @@ func (c *Console) mux() http.Handler {
 	})
 	page("/", func(http.ResponseWriter, *http.Request) error { return notFound() })
 	return m
-}
-
-// Owns reports whether the console answers this path, for a server that has other doors beside it.
-func Owns(path string) bool {
-	for _, prefix := range []string{"/rooms/", "/console/"} {
-		if len(path) > len(prefix) && path[:len(prefix)] == prefix {
-			return true
-		}
-	}
-	return path == "/" || path == "/favicon.ico"
 }
 
 // playlist is where a room's stream can be played; empty without a player.

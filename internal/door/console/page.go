@@ -43,7 +43,7 @@ type pages struct{ set *template.Template }
 
 func parsePages(a *assets) (*pages, error) {
 	set, err := template.New("console").Funcs(template.FuncMap{
-		"asset": a.url, "clock": clockText, "stamp": stamp, "ago": ago, "initial": initial,
+		"asset": a.url, "clock": clockText, "moment": momentText, "stamp": stamp, "ago": ago, "initial": initial,
 		"lasted": lasted, "plural": plural,
 	}).ParseFS(templateFiles, "templates/*.html")
 	return &pages{set}, err
@@ -111,7 +111,7 @@ type errorView struct {
 // fail answers with the error page, or with its fragment in the dialog.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := fault.Of(err)
-	v := errorView{Status: f.Code.HTTP, Heading: heading(f.Code.HTTP), Message: f.Message, Code: f.Code.Name, Retryable: f.Code.Retryable}
+	v := errorView{Status: f.Code.HTTP, Heading: heading(f.Code.HTTP), Message: plain(f, ""), Code: f.Code.Name, Retryable: f.Code.Retryable}
 	if err := c.show(w, r, v.Status, "error", v.Heading, v); err != nil {
 		c.Log.Error("console: error page failed", "request_id", requestID(r.Context()), "error", err)
 		http.Error(w, v.Code, v.Status)

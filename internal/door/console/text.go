@@ -18,6 +18,9 @@ func clockText(t time.Time) string {
 	return t.UTC().Format("2 Jan 15:04:05")
 }
 
+// momentText is clockText with milliseconds, where the order of things matters.
+func momentText(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05.000") }
+
 // stamp is a moment for machines, in a datetime attribute.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
