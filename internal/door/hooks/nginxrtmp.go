@@ -47,12 +47,15 @@ func (h *Hooks) nginxRTMP(w http.ResponseWriter, r *http.Request) {
 
 // allowNginxRTMP says yes, and where the server's configuration asks for it (?relay=rtmp://…), where
 // the stream goes on: under the room's id, whatever name it was published under. A key in place of
-// the name would else name the HLS files.
+// the name would else name the HLS files. The session makes the address one of its own: the server
+// derives the stream's local name from it, and would refuse who takes over under a name in use.
 func allowNginxRTMP(w http.ResponseWriter, r *http.Request, live *room.Room) {
-	if to := r.URL.Query().Get("relay"); strings.HasPrefix(to, "rtmp://") {
-		w.Header().Set("Location", strings.TrimSuffix(to, "/")+"/"+live.ID.String())
-		w.WriteHeader(http.StatusFound)
+	to := r.URL.Query().Get("relay")
+	if live.Session == nil || !strings.HasPrefix(to, "rtmp://") {
+		return
 	}
+	w.Header().Set("Location", strings.TrimSuffix(to, "/")+"/"+live.ID.String()+"?session="+live.Session.ID.String())
+	w.WriteHeader(http.StatusFound)
 }
 
 // decodeNginxRTMP reads the form. Its own fields come first and the arguments of the stream's URL

@@ -66,7 +66,7 @@ func TestNginxRTMPAKeyAsTheName(t *testing.T) {
 func TestNginxRTMPRelaysUnderTheRoomsID(t *testing.T) {
 	for _, name := range []string{key, "42&key=" + key} {
 		s := newStage()
-		if status, to := s.posted(t, "/hooks/nginx-rtmp?relay=rtmp://127.0.0.1:1935/hls", "clientid=3&call=publish&name="+name); status != 302 || to != "rtmp://127.0.0.1:1935/hls/42" {
+		if status, to := s.posted(t, "/hooks/nginx-rtmp?relay=rtmp://127.0.0.1:1935/hls", "clientid=3&call=publish&name="+name); status != 302 || to != "rtmp://127.0.0.1:1935/hls/42?session=7" {
 			t.Fatalf("answered %d to %q", status, to)
 		}
 		s.live = fault.KeyRefused.New("no")

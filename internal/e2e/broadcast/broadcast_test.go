@@ -3,7 +3,9 @@ package broadcast
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,12 +39,25 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	harness.NeedMedia(t)
+	t.Parallel() // most of a scene is waiting
 	g := harness.Start(t, "--lease", lease.String(), "--grace", grace.String())
 	s := &scene{Greenroom: g, t: t, nginx: g.Nginx(), room: g.Room(t.Name())}
 	s.key = g.Key(s.room)
 	s.story = g.Follow(s.room)
 	s.story.Next("RoomCreated")
+	t.Cleanup(s.mustKeepTheSecret)
 	return s
+}
+
+// mustKeepTheSecret reads what the servers wrote: the key is nowhere in it.
+func (s *scene) mustKeepTheSecret() {
+	log, err := os.ReadFile(filepath.Join(s.nginx.Values.RunDir, "error.log"))
+	if err != nil {
+		s.t.Error(err)
+	}
+	if strings.Contains(s.Output(), s.key) || strings.Contains(string(log), s.key) {
+		s.t.Error("the stream key stands in a log")
+	}
 }
 
 // goLive publishes, and sees viewers see it.
@@ -143,6 +158,35 @@ func TestAKeyAsTheStreamsName(t *testing.T) {
 	encoder.Kill()
 	s.story.Next("LiveInterrupted")
 	s.mustHaveEnded(s.story.Next("LiveEnded"), anchorv1.Session_UNPUBLISHED)
+}
+
+func TestASecondPublisherTakesOver(t *testing.T) {
+	s := newScene(t)
+	policy := anchorv1.Settings_TAKE_OVER
+	if _, err := s.Client.UpdateRoom(t.Context(), s.room, &greenroom.RoomPatch{PublisherPolicy: &policy}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.story.Next("RoomEdited")
+	first, live := s.goLive()
+	s.mustPlay()
+
+	second := s.Publish(s.address(s.key))
+	if ended := s.story.Next("LiveEnded"); ended.GetReason() != "TAKEN_OVER" {
+		t.Fatalf("ended by %s", ended.GetReason())
+	}
+	next := s.story.Next("WentLive")
+	if next.GetSnapshot().GetLive().GetEpoch() != live.GetSnapshot().GetLive().GetEpoch()+1 {
+		t.Fatalf("went live as %v after %v", next.GetSnapshot().GetLive(), live.GetSnapshot().GetLive())
+	}
+	harness.MustFail(t, first)
+	s.awaitLease(at(next).Add(2 * lease))
+	s.story.NothingSoFar()
+	s.mustPlay()
+	select {
+	case <-second.Done():
+		t.Fatalf("who took over was cut: %s", second.Output())
+	default:
+	}
 }
 
 func TestStoppingTheRoomCutsTheStream(t *testing.T) {

@@ -3,11 +3,11 @@ package broadcast
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
-
-	"strconv"
 
 	anchorv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
@@ -85,11 +85,11 @@ func TestARestartOfGreenroomEndsNoBroadcast(t *testing.T) {
 	s.Kill()
 	s.Restart()
 
-	// More than lease and grace after the restart, the stream is the same and so is the session.
+	// Heard of later than lease and grace after the restart, it is the same stream in the same session.
 	s.story = s.Follow(s.room)
 	s.story.Next("RoomCreated")
 	s.story.Next("WentLive")
-	s.awaitLease(time.Now().Add(lease + grace))
+	s.awaitLease(time.Now().Add(lease + grace + lease))
 	room := s.mustBe(roomv1.Live_LIVE)
 	if room.GetLive().GetSessionId() != live.GetSnapshot().GetLive().GetSessionId() {
 		t.Fatalf("is live as %v, was %v", room.GetLive(), live.GetSnapshot().GetLive())
@@ -131,28 +131,47 @@ func (s *scene) awaitLease(beyond time.Time) {
 	}
 }
 
-// mustPlay waits until the room's HLS playlist is served.
+// mustPlay waits until the room's HLS playlist is served, and moves on: a playlist that stands still
+// is left over from a stream that is gone.
 func (s *scene) mustPlay() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Deadline)
 	defer cancel()
-	url := s.nginx.HLS(strconv.FormatInt(s.room, 10))
-	err := s.Until(ctx, url, func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	first := ""
+	err := s.Until(ctx, "playlist that moves on", func(ctx context.Context) error {
+		now, err := playlist(ctx, s.nginx.HLS(strconv.FormatInt(s.room, 10)))
 		if err != nil {
 			return err
 		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
+		if first == "" {
+			first = now
 		}
-		defer func() { _ = res.Body.Close() }() // only the header matters
-		if res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != "*" {
-			return fmt.Errorf("%s, %v", res.Status, res.Header)
+		if now == first {
+			return fmt.Errorf("the playlist is still %q", now)
 		}
 		return nil
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+func playlist(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil {
+		return "", err
+	}
+	if res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+		return "", fmt.Errorf("%s, %v", res.Status, res.Header)
+	}
+	return string(body), nil
 }

@@ -90,7 +90,7 @@ func (g *Greenroom) run(query, command string) {
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	running, err := stage.StartGreenroom(ctx, Binary(), append([]string{
-		"--data", g.Dir, "--query-addr", query, "--query-grpc-addr", "127.0.0.1:0", "--command-addr", command, "--token", Token,
+		"--data", g.Dir, "--query-addr", query, "--query-grpc-addr", "127.0.0.1:0", "--query-admin-addr", "127.0.0.1:0", "--command-addr", command, "--token", Token,
 	}, g.args...)...)
 	if err != nil {
 		g.t.Fatal(err)
