@@ -115,6 +115,7 @@ func TestAWrongKeyIsRefused(t *testing.T) {
 	harness.MustFail(t, s.Publish(s.address("")))
 	other := s.Room("another room")
 	harness.MustFail(t, s.Publish(s.address(s.Key(other))))
+	s.mustCount(`greenroom_hooks_callbacks_total{call="publish",result="KEY_REFUSED",server="nginx-rtmp"} 3`)
 	s.mustBe(roomv1.Live_IDLE)
 	s.story.NothingSoFar()
 	if n := len(s.Sessions(s.room)); n != 0 {
