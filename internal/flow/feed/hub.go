@@ -16,11 +16,15 @@ type Config struct {
 	// in memory and a deploy of all watchers does not become a scan of the database.
 	MaxFrames int
 	MaxBytes  int
+	// Complete is false while the feed is being filled: then a cursor beyond its end proves nothing
+	// against who brings it. nil means always complete.
+	Complete func() bool
 }
 
 // Hub is the feed's end.
 type Hub struct {
-	store Store
+	store    Store
+	complete func() bool
 
 	mu sync.RWMutex
 	// started: Advance or Reset has said where the end is.
@@ -41,8 +45,12 @@ func New(c Config) *Hub {
 	if c.MaxBytes <= 0 {
 		c.MaxBytes = 64 << 20
 	}
+	if c.Complete == nil {
+		c.Complete = func() bool { return true }
+	}
 	return &Hub{
-		store: c.Store, moved: make(chan struct{}), early: map[ident.FeedSeq]Frame{},
+		store: c.Store, complete: c.Complete,
+		moved: make(chan struct{}), early: map[ident.FeedSeq]Frame{},
 		recent: ring{maxFrames: c.MaxFrames, maxBytes: c.MaxBytes},
 	}
 }

@@ -318,6 +318,19 @@ func TestWhatAWatchRefuses(t *testing.T) {
 	}
 }
 
+func TestACursorBeyondAFeedThatIsBeingFilledMayBeRight(t *testing.T) {
+	complete := false
+	h := feed.New(feed.Config{Store: newStore(), Complete: func() bool { return complete }})
+	h.Advance(nil, 3)
+	if _, err := h.Watch(t.Context(), 9, feed.Filter{}); !errors.Is(err, fault.NotReady) {
+		t.Errorf("while it is filled: %v", err)
+	}
+	complete = true
+	if _, err := h.Watch(t.Context(), 9, feed.Filter{}); !errors.Is(err, fault.InvalidArgument) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func TestASlowWatcherIsToldWhenItsPlaceIsGone(t *testing.T) {
 	h, s := filled(10, 3)
 	w := watch(t, h, 1, feed.Filter{})

@@ -32,16 +32,18 @@ type Watcher struct {
 }
 
 // Watch makes a watcher of what comes after a cursor; 0 is the beginning of what is kept.
-// INVALID_ARGUMENT for a cursor beyond the end (details.end) or a filter that is none, CURSOR_EXPIRED (details.oldest)
-// when events right after the cursor are no longer kept, NOT_READY before the feed's end is known.
+// INVALID_ARGUMENT for a cursor beyond the end (details.end) or a filter that is none, CURSOR_EXPIRED
+// (details.oldest) when events right after the cursor are no longer kept, NOT_READY while the feed is
+// being filled and its end is not known.
 func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watcher, error) {
 	w := &Watcher{hub: h, cursor: after}
 	if err := w.filter(f); err != nil {
 		return nil, err
 	}
+	complete := h.complete() // asked first: a fill that ends now has moved the end before
 	end, started := h.End()
-	if !started {
-		return nil, fault.NotReady.New("the feed's end is not known yet")
+	if !started || (after > end && !complete) {
+		return nil, fault.NotReady.New("the feed is being filled; its end is not known yet")
 	}
 	if after < 0 || after > end {
 		return nil, fault.InvalidArgument.New("cursor %d is not between 0 and the feed's end %d", after, end).
