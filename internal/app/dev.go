@@ -38,6 +38,8 @@ type Dev struct {
 	IngestURL   string         `default:"rtmp://127.0.0.1:1935/live" help:"Where encoders publish; shown on the room page."`
 	HLSURL      string         `name:"hls-url" placeholder:"URL" help:"Where players find <room id>.m3u8; empty: the room page shows no player."`
 
+	ConsoleHosts []string `placeholder:"NAME" help:"Names by which browsers reach the console, besides those of loopback."`
+
 	Examples     bool       `help:"Make a few example rooms when there are none."`
 	OTLPEndpoint string     `name:"otlp-endpoint" placeholder:"URL" help:"Send traces to this OTLP/HTTP endpoint, as in http://127.0.0.1:4318. Off by default."`
 	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`

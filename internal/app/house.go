@@ -80,7 +80,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 	page, err := console.New(console.Deps{
 		Commands: h.corridor.Anchor, Board: h.ops, Desk: consoleDesk{h.ops}, Auth: callers,
 		Reader:  command.Caller{Subject: "console", Scopes: []command.Scope{command.ScopeStaff}},
-		HLSBase: d.HLSURL, IngestURL: d.IngestURL, Log: h.log,
+		HLSBase: d.HLSURL, IngestURL: d.IngestURL, Hosts: d.ConsoleHosts, Log: h.log, Traceparent: h.traceparent,
 	})
 	if err != nil {
 		return err

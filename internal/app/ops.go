@@ -163,6 +163,7 @@ func (o *operations) Fresh() (age time.Duration, stale bool) {
 func (o *operations) Updates(ctx context.Context) <-chan struct{} {
 	pulses := make(chan struct{}, 1)
 	go func() {
+		defer close(pulses) // a page that hears no more should ask anew
 		end, _ := o.corridor.Feed.End()
 		watcher, err := o.corridor.Feed.Watch(ctx, end, feed.Filter{})
 		for err == nil {

@@ -59,3 +59,12 @@ func (s spans) Passed(p station.Passage) {
 	))
 	span.End(trace.WithTimestamp(p.At))
 }
+
+// traceparent begins a trace for a command that no request brought one for: the console's.
+func (h *house) traceparent(ctx context.Context) string {
+	ctx, span := h.tracing.Tracer("greenroom/console").Start(ctx, "console.command")
+	defer span.End()
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier.Get("traceparent")
+}

@@ -26,7 +26,7 @@ const (
 	// batch bounds how many events are sequenced or published at once.
 	batch = 512
 	// lookEvery finds what a lost signal would hide: an event that another process committed.
-	lookEvery = 100 * time.Millisecond
+	lookEvery = 250 * time.Millisecond
 	// refill is how many of the newest events a wiped broker is given again: consumers that were ahead
 	// skip them, those that were behind read the rest from the log.
 	refill = 10_000
