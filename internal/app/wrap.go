@@ -13,6 +13,7 @@ import (
 // metrics are the corridor's instruments. Names are greenroom_<package>_<thing>_<unit>.
 type metrics struct {
 	registry *prometheus.Registry
+	own      []prometheus.Collector // ours of what is registered, for the reference
 
 	commit   prometheus.Histogram
 	sequence prometheus.Histogram
@@ -51,18 +52,23 @@ func newMetrics() *metrics {
 		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
 		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 	}
-	m.registry.MustRegister(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.register(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv)
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {
 		m.project.WithLabelValues(what) // a counter that stands at zero can be alarmed on
 	}
 	return m
 }
 
-// gauges that are read from the corridor when somebody asks.
+func (m *metrics) register(own ...prometheus.Collector) {
+	m.registry.MustRegister(own...)
+	m.own = append(m.own, own...)
+}
+
+// watch adds the gauges that are read from the corridor when somebody asks.
 func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 	gauge := func(name, help string, read func() float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 	}
 	seq := func(s ident.FeedSeq) float64 { return float64(s) }
 	gauge("greenroom_relay_published_seq", "Newest feed_seq the broker has acknowledged.", func() float64 { return seq(h.Relay.Published()) })

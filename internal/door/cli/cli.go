@@ -83,17 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, extra ...
 			panic(p)
 		}
 	}()
-	var g grammar
-	options := append([]kong.Option{
-		kong.Name("greenroom"), kong.Description("The room service of a live-streaming platform."),
-		kong.Vars{"command_url": greenroom.DefaultCommandURL, "query_url": greenroom.DefaultQueryURL},
-		kong.DefaultEnvars("GREENROOM"), kong.Configuration(kongyaml.Loader),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.Bind(&g.Globals), kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)),
-		kong.BindSingletonProvider(newSession),
-	}, extra...)
-	parser, err := kong.New(&g, options...)
+	parser, err := grammarWith(ctx, stdout, stderr, extra...)
 	if err != nil {
 		return complain(stderr, err, statusUsage)
 	}
@@ -107,6 +97,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, extra ...
 		return complain(stderr, err, statusFault)
 	}
 	return statusOK
+}
+
+// grammarWith is the parser of the whole command line, with what is plugged in.
+func grammarWith(ctx context.Context, stdout, stderr io.Writer, extra ...kong.Option) (*kong.Kong, error) {
+	var g grammar
+	return kong.New(&g, append([]kong.Option{
+		kong.Name("greenroom"), kong.Description("The room service of a live-streaming platform."),
+		kong.Vars{"command_url": greenroom.DefaultCommandURL, "query_url": greenroom.DefaultQueryURL},
+		kong.DefaultEnvars("GREENROOM"), kong.Configuration(kongyaml.Loader),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Bind(&g.Globals), kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.BindSingletonProvider(newSession),
+	}, extra...)...)
+}
+
+// Model describes every command, flag and argument, for the reference.
+func Model(extra ...kong.Option) (*kong.Application, error) {
+	parser, err := grammarWith(context.Background(), io.Discard, io.Discard, extra...)
+	if err != nil {
+		return nil, err
+	}
+	return parser.Model, nil
 }
 
 // complain prints the error the way all doors name faults.
