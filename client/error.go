@@ -1,6 +1,7 @@
 package greenroom
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -50,8 +51,8 @@ func HasCode(err error, code string) bool {
 // ofConnect reads what a command ended in.
 func ofConnect(err error) *Error {
 	e, ok := errors.AsType[*connect.Error](err)
-	if !ok {
-		return unreachable(err)
+	if !ok || (e.Code() == connect.CodeCanceled && !errors.Is(err, context.Canceled)) {
+		return unreachable(err) // connect calls a connection that was reset a canceled call
 	}
 	out := &Error{Code: registryCode[e.Code()], Message: e.Message(), cause: err, wait: retryAfter(e.Meta())}
 	switch e.Code() {

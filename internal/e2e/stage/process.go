@@ -53,6 +53,9 @@ func Start(line func(string), dir, name string, args ...string) (*Process, error
 	return p, nil
 }
 
+// Pid is the program's process id, for those who look at what it uses.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
@@ -68,13 +71,13 @@ func (p *Process) Wait(ctx context.Context) error {
 
 // Kill is kill -9 of the program and all its children.
 func (p *Process) Kill() {
-	p.signal(syscall.SIGKILL)
+	p.Signal(syscall.SIGKILL)
 	<-p.done
 }
 
 // Stop asks the program to end, and kills it when it does not.
 func (p *Process) Stop() {
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(patience):
@@ -82,8 +85,8 @@ func (p *Process) Stop() {
 	}
 }
 
-// signal reaches the whole group. That it is gone already is what the caller wants.
-func (p *Process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+// Signal reaches the whole group. That it is gone already is what the caller wants.
+func (p *Process) Signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
 
 // Output is the end of what the program has written so far.
 func (p *Process) Output() string { return p.out.String() }
