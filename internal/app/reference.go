@@ -50,7 +50,7 @@ func kind(c prometheus.Collector) string {
 }
 
 // descText is how a Desc prints itself; it has no other way to tell.
-var descText = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"), constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
+var descText = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"), unit: "[^"]*", constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
 
 func describe(d *prometheus.Desc) (Metric, error) {
 	parts := descText.FindStringSubmatch(d.String())

@@ -105,12 +105,29 @@ func grammarWith(ctx context.Context, stdout, stderr io.Writer, extra ...kong.Op
 	return kong.New(&g, append([]kong.Option{
 		kong.Name("greenroom"), kong.Description("The room service of a live-streaming platform."),
 		kong.Vars{"command_url": greenroom.DefaultCommandURL, "query_url": greenroom.DefaultQueryURL},
-		kong.DefaultEnvars("GREENROOM"), kong.Configuration(kongyaml.Loader),
+		kong.DefaultEnvars("GREENROOM"), kong.Configuration(file),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.Bind(&g.Globals), kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)),
 		kong.BindSingletonProvider(newSession),
 	}, extra...)...)
+}
+
+// file reads the YAML file. Kong would let it overrule the environment; here what is closer to the call
+// wins: flag, environment, file, default.
+func file(r io.Reader) (kong.Resolver, error) {
+	settings, err := kongyaml.Loader(r)
+	if err != nil {
+		return nil, err
+	}
+	return kong.ResolverFunc(func(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs {
+			if _, set := os.LookupEnv(name); set {
+				return nil, nil
+			}
+		}
+		return settings.Resolve(c, parent, flag)
+	}), nil
 }
 
 // Model describes every command, flag and argument, for the reference.
