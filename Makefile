@@ -1,0 +1,68 @@
+# Everything one does here, by name; `make` alone tells the names.
+# A fresh machine needs git, Go, make and bash. Everything else is built from pinned sources into bin/.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+SEEDS ?= 10000
+FIRST ?= 1
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Show this list.
+	@echo "Greenroom. Two commands do everything: make run, make test."; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: ## Build bin/greenroom.
+	@go build -o bin/greenroom ./cmd/greenroom
+
+.PHONY: run
+run: build ## Serve all roles on the default ports, with example rooms. ARGS="--flag …" adds flags.
+	@exec bin/greenroom dev --examples $(ARGS)
+
+.PHONY: test
+test: ## Run all tests; as root on Debian, install first what they need.
+	@scripts/deps
+	@scripts/test
+
+.PHONY: sim
+sim: ## Run the whole corridor under seeded weather: SEEDS=10000 FIRST=1.
+	@go test ./internal/sim -run 'TestCorridor' -count 1 -timeout 0 -seeds $(SEEDS) -first $(FIRST)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME=10s.
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: cover
+cover: ## Measure what the tests of the packages reach: bin/cover.html.
+	@scripts/cover
+
+.PHONY: lint
+lint: ## gofmt, go vet and golangci-lint.
+	@scripts/lint
+
+.PHONY: generate
+generate: ## Write api/gen and docs/reference anew.
+	@scripts/generate .
+
+.PHONY: check-generated
+check-generated: ## Fail when what is checked in is not what generate writes.
+	@scripts/check-generated
+
+.PHONY: bench
+bench: ## Measure, and write docs/reference/benchmarks.md.
+	@scripts/deps
+	@go run ./internal/bench -out docs/reference/benchmarks.md
+
+.PHONY: demo
+demo: ## Show one broadcast on the real programs: nginx-rtmp, ffmpeg, greenroom.
+	@scripts/deps
+	@go run ./internal/demo
+
+.PHONY: clean
+clean: ## Remove what make has built.
+	@rm -rf bin api/third_party
