@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/ownership"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/relay"
+)
+
+// RoomsStore is room_b with all its faces.
+type RoomsStore interface {
+	command.Store
+	relay.Log
+	project.Source
+	// Prune forgets log entries committed before keep, but never the newest, and answers that
+	// expired at now; more says that it should be called again.
+	Prune(ctx context.Context, keep, now time.Time) (more bool, err error)
+}
+
+// RoomsLevers is one room_b under test.
+type RoomsLevers struct {
+	Store RoomsStore
+	// Reopen ends the store and opens it again on what it holds.
+	Reopen func() RoomsStore
+}
+
+// Rooms runs the suite. open makes an empty store that ends with the test.
+func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
+	for _, c := range []struct {
+		promise string
+		test    func(*testing.T, *roomsWorld)
+	}{
+		{"state and outbox are one", stateAndOutbox},
+		{"a unit that fails leaves no trace", failedUnit},
+		{"a unit that fails does its neighbours no harm", failedNeighbour},
+		{"a unit that panics is INTERNAL and does its neighbours no harm", panickedUnit},
+		{"a unit whose context has ended is not run", endedContext},
+		{"a stale aggregate is VERSION_CONFLICT", staleAggregate},
+		{"nobody writes what another role owns", ownedColumns},
+		{"readers see committed snapshots", committedOnly},
+
+		{"the sequencer counts from 1, in commit order, each event once", sequences},
+		{"the sequencer goes on after a restart", sequencesOn},
+		{"concurrent commits are sequenced in the order of their announcement", sequencesConcurrent},
+		{"the log is read in pages and knows its head", readsLog},
+		{"subscribers hear of commits in order, before the answer", announces},
+		{"subscribers never hear of what was rolled back", announcesNoRollback},
+		{"pruning keeps the newest entry and moves the floor", prunes},
+		{"the log keeps its epoch", keepsEpoch},
+		{"events come out as they went in", keepsEvents},
+
+		{"due sessions are found by lease and by grace", findsDue},
+		{"rooms are paged by id and by anchor", pagesRooms},
+		{"sessions are paged from the newest", pagesSessions},
+		{"keys are kept, newest first, revoked ones too", keepsKeys},
+		{"the area tree is kept whole", keepsAreas},
+		{"answers are kept until they expire", keepsAnswers},
+		{"snapshots are paged and equal the rooms", pagesSnapshots},
+		{"what was written is there after a restart", survives},
+	} {
+		t.Run(c.promise, func(t *testing.T) {
+			w := &roomsWorld{T: t, RoomsLevers: open(t), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+			c.test(t, w)
+		})
+	}
+}
+
+const role = ownership.XAnchor
+
+var terms = room.Terms{Lease: 10 * time.Second, Grace: 30 * time.Second}
+
+// roomsWorld is a store and a hand that writes into it. The tests own the time.
+type roomsWorld struct {
+	*testing.T
+	RoomsLevers
+	now  time.Time
+	last int64
+}
+
+func (w *roomsWorld) ctx() context.Context { return w.Context() }
+
+func (w *roomsWorld) by() room.By {
+	return room.By{Now: w.now, Actor: "anchor:7", Cause: "cmd-1", Traceparent: "00-1-2-01"}
+}
+
+// id makes ids that grow.
+func (w *roomsWorld) id() int64 {
+	w.last++
+	return 1000 + w.last
+}
+
+// draft decides on a room without writing it.
+func (w *roomsWorld) draft(title string) *room.Room {
+	w.Helper()
+	r, err := room.Create(w.by(), ident.RoomID(w.id()), 7, room.Description{Title: title, Tags: []string{"a", "b"}, Language: "en"})
+	w.must(err)
+	return r
+}
+
+// create writes a new room.
+func (w *roomsWorld) create(title string) ident.RoomID {
+	w.Helper()
+	r := w.draft(title)
+	w.must(w.Store.Write(w.ctx(), func(tx command.Tx) error { return tx.SaveRoom(role, r) }))
+	return r.ID
+}
+
+// change loads, decides and saves.
+func (w *roomsWorld) change(id ident.RoomID, decide func(*room.Room) error) error {
+	return w.Store.Write(w.ctx(), func(tx command.Tx) error {
+		r, err := tx.Room(id)
+		if err != nil {
+			return err
+		}
+		if err := decide(r); err != nil {
+			return err
+		}
+		return tx.SaveRoom(role, r)
+	})
+}
+
+func (w *roomsWorld) rename(id ident.RoomID, title string) {
+	w.Helper()
+	w.must(w.change(id, func(r *room.Room) error { return r.Edit(w.by(), room.Patch{Title: &title}) }))
+}
+
+func (w *roomsWorld) goLive(id ident.RoomID, p room.Publisher) {
+	w.Helper()
+	session := ident.SessionID(w.id())
+	w.must(w.change(id, func(r *room.Room) error { return r.GoLive(w.by(), p, session, terms) }))
+}
+
+func (w *roomsWorld) room(id ident.RoomID) *room.Room {
+	w.Helper()
+	return look(w, func(rd command.Reader) (*room.Room, error) { return rd.Room(id) })
+}
+
+func (w *roomsWorld) head() project.Head {
+	w.Helper()
+	h, err := w.Store.Head(w.ctx())
+	w.must(err)
+	return h
+}
+
+func (w *roomsWorld) sequence(limit int) []event.RoomEvent {
+	w.Helper()
+	list, err := w.Store.Sequence(w.ctx(), limit)
+	w.must(err)
+	return list
+}
+
+func (w *roomsWorld) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// look reads one snapshot.
+func look[T any](w *roomsWorld, f func(command.Reader) (T, error)) T {
+	w.Helper()
+	var out T
+	w.must(w.Store.Read(w.ctx(), func(rd command.Reader) error {
+		var err error
+		out, err = f(rd)
+		return err
+	}))
+	return out
+}
+
+func publisher(client string, key ident.KeyID) room.Publisher {
+	return room.Publisher{MediaServer: room.NginxRTMP, ClientID: client, ClientIP: "127.0.0.1", Key: key}
+}
