@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -138,6 +139,11 @@ func (g *group) runUnit(u *unit) error {
 		return err
 	}
 	u.err = shielded(u, g.conn)
+	if errors.Is(u.err, fault.StoreUnavailable) {
+		// The engine failed, not the unit: SQLite may have rolled back all of it by itself (a full
+		// disk does), and what would run next would commit alone.
+		return u.err
+	}
 	if u.err != nil {
 		if _, err := g.conn.exec("ROLLBACK TO unit"); err != nil {
 			return err

@@ -43,7 +43,10 @@ func (s *Rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, err
 		_, err = c.exec(`DELETE FROM outbox WHERE id <= ?`, last)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err // after an ended ctx the unit may still run: out is its own
+	}
+	return out, nil
 }
 
 // scanEvent reads one row. An event that we wrote and cannot read is handed on as far as it can
@@ -160,6 +163,7 @@ const pruneBatch = 5000
 // Prune forgets log entries committed before keep and answers that expired at now; the newest
 // log entry always stays, it holds the position. It reports whether there may be more to forget.
 func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err error) {
+	var left bool
 	err = s.group.do(ctx, func(c *conn) error {
 		n, err := c.exec(`DELETE FROM log WHERE feed_seq IN (SELECT feed_seq FROM log WHERE committed_at < ?
 			AND feed_seq < (SELECT MAX(feed_seq) FROM log) ORDER BY feed_seq LIMIT ?)`, millis(keep), pruneBatch)
@@ -167,10 +171,13 @@ func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err 
 			return err
 		}
 		m, err := c.exec(`DELETE FROM answer WHERE id IN (SELECT id FROM answer WHERE expires_at <= ? LIMIT ?)`, millis(now), pruneBatch)
-		more = n == pruneBatch || m == pruneBatch
+		left = n == pruneBatch || m == pruneBatch
 		return err
 	})
-	return more, err
+	if err != nil {
+		return false, err
+	}
+	return left, nil
 }
 
 // Epoch names this log.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -32,7 +33,7 @@ func OpenRooms(path string) (*Rooms, error) {
 	}
 	s := &Rooms{group: newGroup(write), read: read, clock: time.Now, subscriber: func([]event.RoomEvent) {}}
 	if err := s.loadEpoch(write); err != nil {
-		return nil, err
+		return nil, errors.Join(err, read.Close(), write.close())
 	}
 	s.group.committed = func() {
 		if len(s.fresh) > 0 {

@@ -43,8 +43,11 @@ func (v *Views) Drop(context.Context) error {
 	return v.shadowing(false, `DROP TABLE IF EXISTS card_next`, `DROP TABLE IF EXISTS feed_next`)
 }
 
-// Reset is project.Views.
-func (v *Views) Reset(_ context.Context, p project.Position) error {
+// Reset is project.Views. A shadow would be one of the old log: it goes first, and with it the rebuild that fills it.
+func (v *Views) Reset(ctx context.Context, p project.Position) error {
+	if err := v.Drop(ctx); err != nil {
+		return err
+	}
 	return v.transact(func(c *conn) error {
 		for _, table := range []string{"card", "feed", "area_tree", "parked"} {
 			if _, err := c.exec(`DELETE FROM ` + table); err != nil {

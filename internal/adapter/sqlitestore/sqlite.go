@@ -151,7 +151,10 @@ func each(q querier, scan func(rows *sql.Rows) error, text string, args ...any) 
 	defer func() { _ = rows.Close() }() // rows.Err below says what matters
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			return engineFault(err)
+			if broken := rows.Err(); broken != nil {
+				return engineFault(broken)
+			}
+			return err // the engine gave the row; that we cannot read it is ours: INTERNAL
 		}
 	}
 	return engineFault(rows.Err())
@@ -186,6 +189,8 @@ func engineFault(err error) error {
 			return fault.StoreUnavailable.Wrap(err, "the database is locked").With("cause", "locked")
 		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR:
 			return err // ours: INTERNAL
+		case sqlite3.SQLITE_INTERRUPT: // only an ended context interrupts
+			return fault.DeadlineExceeded.Wrap(err, "the database did not answer in time")
 		}
 	}
 	return fault.StoreUnavailable.Wrap(err, "the database does not take the request")

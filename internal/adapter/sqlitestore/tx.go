@@ -5,6 +5,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/core/view"
@@ -23,21 +24,30 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	if err := ownership.Check(role, "room", r.Columns()...); err != nil {
 		return err
 	}
+	if err := tx.saveRow(r); err != nil {
+		return err
+	}
 	for _, s := range r.Sessions() {
 		if err := tx.saveSession(role, s); err != nil {
 			return err
 		}
 	}
-	if len(r.Events()) == 0 {
-		return nil // a renewed lease: the session moved, the room did not
-	}
-	if err := tx.saveRow(r); err != nil {
-		return err
-	}
 	return tx.append(r.Events())
 }
 
+// saveRow writes the room over exactly the version it was loaded at.
 func (tx *roomsTx) saveRow(r *room.Room) error {
+	var have ident.Version
+	if _, err := one(tx.c, `SELECT version FROM room WHERE id = ?`, []any{int64(r.ID)}, &have); err != nil {
+		return err
+	}
+	base := r.BaseVersion()
+	if have != base {
+		return fault.VersionConflict.New("room %s is no longer at version %s", r.ID, base).With("version", have.String())
+	}
+	if len(r.Events()) == 0 {
+		return nil // a renewed lease: the session moved, the room did not
+	}
 	tags, err := encodeTags(r.Tags)
 	if err != nil {
 		return err
@@ -45,19 +55,15 @@ func (tx *roomsTx) saveRow(r *room.Room) error {
 	card := r.Card()
 	row := []any{int64(r.Anchor), r.Title, int64(r.Area), r.CoverURL, tags, r.Language, int64(r.Policy),
 		int64(card.Live.Status), int64(card.Live.SessionID), int64(r.Epoch), int64(r.Version), millis(r.UpdatedAt)}
-	base := r.BaseVersion()
 	if base == 0 {
 		_, err := tx.c.exec(`INSERT INTO room (anchor_id, title, area_id, cover_url, tags, language, publisher_policy,
 			live_status, session_id, epoch, version, updated_at, created_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			append(row, millis(r.CreatedAt), int64(r.ID))...)
 		return err
 	}
-	n, err := tx.c.exec(`UPDATE room SET anchor_id = ?, title = ?, area_id = ?, cover_url = ?, tags = ?, language = ?, publisher_policy = ?,
-		live_status = ?, session_id = ?, epoch = ?, version = ?, updated_at = ? WHERE id = ? AND version = ?`,
-		append(row, int64(r.ID), int64(base))...)
-	if err == nil && n == 0 {
-		return fault.VersionConflict.New("room %s is no longer at version %s", r.ID, base)
-	}
+	_, err = tx.c.exec(`UPDATE room SET anchor_id = ?, title = ?, area_id = ?, cover_url = ?, tags = ?, language = ?, publisher_policy = ?,
+		live_status = ?, session_id = ?, epoch = ?, version = ?, updated_at = ? WHERE id = ?`,
+		append(row, int64(r.ID))...)
 	return err
 }
 

@@ -33,7 +33,10 @@ type Views struct {
 // OpenViews opens or creates the file.
 func OpenViews(path string) (*Views, error) {
 	v := &Views{path: path}
-	return v, v.openFile()
+	if err := v.openFile(); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 func (v *Views) openFile() error {
@@ -194,11 +197,8 @@ func (v *Views) Frames(ctx context.Context, after ident.FeedSeq, limit int) ([]f
 func (v *Views) Oldest(ctx context.Context) (ident.FeedSeq, error) {
 	var seq ident.FeedSeq
 	err := v.look(ctx, func(q querier) error {
-		found, err := one(q, `SELECT feed_seq FROM feed ORDER BY feed_seq LIMIT 1`, nil, &seq)
-		if err != nil || found {
-			return err
-		}
-		_, err = one(q, `SELECT contiguous + 1 FROM position`, nil, &seq)
+		// Rows may lie beyond the gapless end before those in between have come: they are not the oldest.
+		_, err := one(q, `SELECT MIN(contiguous + 1, COALESCE((SELECT MIN(feed_seq) FROM feed), contiguous + 1)) FROM position`, nil, &seq)
 		return err
 	})
 	return max(seq, 1), err
