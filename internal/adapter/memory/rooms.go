@@ -3,9 +3,9 @@ package memory
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -75,7 +75,7 @@ func (s *Rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 	// A change works on copies of the maps: dropping them is the rollback. Simple beats fast here.
 	tx := &roomsTx{roomsReader{tables{maps.Clone(s.is.rooms), maps.Clone(s.is.sessions), maps.Clone(s.is.keys),
 		maps.Clone(s.is.answers), s.is.areas}}, s, nil}
-	if err := unit(tx); err != nil {
+	if err := shielded(unit, tx); err != nil {
 		return err
 	}
 	if err := s.Fail(BeforeCommit); err != nil {
@@ -87,6 +87,16 @@ func (s *Rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 		s.subscriber(tx.events)
 	}
 	return s.Fail(AfterCommit)
+}
+
+// shielded turns a panic of the unit into its own INTERNAL.
+func shielded(unit func(command.Tx) error, tx command.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Internal.Wrap(fmt.Errorf("panic: %v", p), "a command failed inside")
+		}
+	}()
+	return unit(tx)
 }
 
 // Read is command.Store.
@@ -148,6 +158,19 @@ func (s *Rooms) Head(context.Context) (project.Head, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return project.Head{Epoch: s.epoch, Seq: s.head(), Floor: s.pruned + 1, Pending: int64(len(s.outbox))}, nil
+}
+
+// Prune forgets log entries committed before keep, but never the newest, and answers that expired at now. It always forgets all.
+func (s *Rooms) Prune(_ context.Context, keep, now time.Time) (more bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.log) > 1 && s.log[0].CommittedAt.Before(keep) {
+		s.log = s.log[1:]
+		s.pruned++
+	}
+	s.is.answers = maps.Clone(s.is.answers)
+	maps.DeleteFunc(s.is.answers, func(_ command.AnswerID, a command.Answer) bool { return !a.ExpiresAt.After(now) })
+	return false, nil
 }
 
 // Snapshot is project.Source.
@@ -278,11 +301,16 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	if err := ownership.Check(role, "room", r.Columns()...); err != nil {
 		return err
 	}
-	for _, s := range r.Sessions() {
-		tx.is.sessions[s.ID] = s
+	if len(r.Sessions()) > 0 {
+		if err := ownership.Check(role, "session", "status", "publisher", "lease_until", "grace_until", "ended_at", "end_reason"); err != nil {
+			return err
+		}
 	}
 	if have := tx.is.rooms[r.ID].Version; have != r.BaseVersion() {
-		return fault.VersionConflict.New("room %s is no longer at version %s", r.ID, r.BaseVersion()).With("version", strconv.FormatInt(int64(have), 10))
+		return fault.VersionConflict.New("room %s is no longer at version %s", r.ID, r.BaseVersion()).With("version", have.String())
+	}
+	for _, s := range r.Sessions() {
+		tx.is.sessions[s.ID] = s
 	}
 	tx.append(r.Events())
 	tx.is.rooms[r.ID] = *stored(r)

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -154,6 +155,8 @@ func (v *Views) Parked(_ context.Context, q project.ParkedQuery) ([]project.Park
 	return out, nil
 }
 
+var errNoShadow = errors.New("memory: there is no shadow")
+
 // Shadow is project.Views.
 func (v *Views) Shadow(context.Context) error {
 	v.mu.Lock()
@@ -166,6 +169,9 @@ func (v *Views) Shadow(context.Context) error {
 func (v *Views) WriteShadow(_ context.Context, b project.Batch) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if !v.shadowed {
+		return errNoShadow
+	}
 	v.next.put(b)
 	return nil
 }
@@ -174,6 +180,9 @@ func (v *Views) WriteShadow(_ context.Context, b project.Batch) error {
 func (v *Views) ShadowCards(_ context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if !v.shadowed {
+		return nil, errNoShadow
+	}
 	return v.next.page(after, limit, func(view.RoomCard) bool { return true }), nil
 }
 
@@ -181,6 +190,9 @@ func (v *Views) ShadowCards(_ context.Context, after ident.RoomID, limit int) ([
 func (v *Views) Switch(context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if !v.shadowed {
+		return errNoShadow
+	}
 	v.is, v.shadowed = v.next, false
 	return nil
 }
@@ -197,7 +209,7 @@ func (v *Views) Drop(context.Context) error {
 func (v *Views) Reset(_ context.Context, p project.Position) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.is, v.areas, v.areasAt, v.parked, v.at = emptyTables(), nil, 0, nil, p
+	v.is, v.shadowed, v.areas, v.areasAt, v.parked, v.at = emptyTables(), false, nil, 0, nil, p
 	return nil
 }
 
