@@ -102,10 +102,7 @@ func (a *Anchor) change(ctx context.Context, m Meta, id ident.RoomID, decide fun
 		done = r
 		return tx.SaveRoom(role, r)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return done, nil
+	return outcome(&done, err)
 }
 
 // open loads a room for a command of this caller.

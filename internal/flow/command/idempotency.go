@@ -30,7 +30,7 @@ func remembered[T any](ctx context.Context, a *Anchor, m Meta, name string, requ
 			out, err = do(tx)
 			return err
 		})
-		return out, err
+		return outcome(&out, err)
 	}
 	memo, err := newMemo(m, name, request)
 	if err != nil {
@@ -56,7 +56,17 @@ func remembered[T any](ctx context.Context, a *Anchor, m Meta, name string, requ
 		}
 		return tx.SaveAnswer(memo.id, answer)
 	})
-	return out, err
+	return outcome(&out, err)
+}
+
+// outcome is what a unit left behind, if it was committed. After a fault nothing of it is looked at:
+// when a caller's context ends first, the unit may still be running.
+func outcome[T any](left *T, err error) (T, error) {
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return *left, nil
 }
 
 // changeRemembered is change for commands that may carry an Idempotency-Key.

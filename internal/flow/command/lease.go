@@ -2,9 +2,12 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
 
@@ -42,25 +45,46 @@ func (l *Leases) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep does what is due now, room by room; a room that fails is left for the next sweep.
+// Sweep does what is due now, room by room; a room that fails is left for the next sweep and holds
+// up no other. A store that takes nothing ends the sweep.
 func (l *Leases) Sweep(ctx context.Context) error {
 	a := l.anchor
-	due, err := read(ctx, a, func(rd Reader) ([]ident.RoomID, error) { return rd.Due(a.now(), sweepBatch) })
-	if err != nil {
-		return err
-	}
-	for _, id := range due {
-		by := a.by(Meta{Caller: Caller{Subject: "lease"}})
-		err := a.store.Write(ctx, func(tx Tx) error {
-			r, err := tx.Room(id)
-			if err != nil || !r.Expire(by, a.terms) {
-				return err
-			}
-			return tx.SaveRoom(role, r)
-		})
+	for {
+		due, err := read(ctx, a, func(rd Reader) ([]ident.RoomID, error) { return rd.Due(a.now(), sweepBatch) })
 		if err != nil {
 			return err
 		}
+		var failed []error
+		moved := false
+		for _, id := range due {
+			did, err := l.expire(ctx, id)
+			moved = moved || did
+			if errors.Is(err, fault.StoreUnavailable) || ctx.Err() != nil {
+				return err
+			}
+			if err != nil {
+				failed = append(failed, fmt.Errorf("room %s: %w", id, err))
+			}
+		}
+		if len(due) < sweepBatch || !moved {
+			return errors.Join(failed...)
+		}
 	}
-	return nil
+}
+
+func (l *Leases) expire(ctx context.Context, id ident.RoomID) (did bool, err error) {
+	a := l.anchor
+	by := a.by(Meta{Caller: Caller{Subject: "lease"}})
+	var was bool
+	err = a.store.Write(ctx, func(tx Tx) error {
+		r, err := tx.Room(id)
+		if err != nil {
+			return err
+		}
+		if was = r.Expire(by, a.terms); !was {
+			return nil // somebody renewed or ended it meanwhile
+		}
+		return tx.SaveRoom(role, r)
+	})
+	return outcome(&was, err)
 }

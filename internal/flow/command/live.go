@@ -37,7 +37,7 @@ func (a *Anchor) GoLive(ctx context.Context, m Meta, p Publishing) (*room.Room, 
 		done = r
 		return tx.SaveRoom(role, r)
 	})
-	return done, err
+	return outcome(&done, err)
 }
 
 // admit finds the room and checks the key.
@@ -110,7 +110,7 @@ func (a *Anchor) report(ctx context.Context, m Meta, p Publishing, decide func(*
 		done = r
 		return tx.SaveRoom(role, r)
 	})
-	return done, err
+	return outcome(&done, err)
 }
 
 // StartRoom starts a broadcast without a media server; ALREADY_LIVE when another publisher holds
