@@ -138,9 +138,10 @@ func (r *Relay) sequence(ctx context.Context) (int, error) {
 		r.observer.Passed(station.Passage{Station: station.Sequenced, Event: &events[i], At: now})
 	}
 	select {
-	case r.fresh <- events:
-	default: // the publisher is behind and reads the log
+	case <-r.fresh: // the publisher is behind: of the newest it sees that it must read the log in between
+	default:
 	}
+	r.fresh <- events // has room: nobody else sends
 	return len(events), nil
 }
 
