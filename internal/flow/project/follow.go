@@ -112,18 +112,8 @@ func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq) (ident.Feed
 
 // settle makes sure that the views are there, belong to a log and are filled.
 func (p *Projector) settle(ctx context.Context) error {
-	lost, err := p.views.Reopen(ctx)
-	if err != nil {
+	if err := p.reopen(ctx); err != nil {
 		return err
-	}
-	if lost {
-		p.logger.Warn("project: room_c is gone, beginning an empty one and filling it from the committed state")
-		head, err := p.source.Head(ctx)
-		if err != nil {
-			p.forget(Position{})
-			return err
-		}
-		return p.startOver(ctx, head)
 	}
 	if p.At().Epoch == "" {
 		at, err := p.views.Position(ctx)
@@ -148,6 +138,19 @@ func (p *Projector) settle(ctx context.Context) error {
 	return nil
 }
 
+// reopen forgets what was known of views that are gone, in the same breath: a batch that came between
+// would write the old position into the empty store, which would then pass for a full one.
+func (p *Projector) reopen(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lost, err := p.views.Reopen(ctx)
+	if lost {
+		p.logger.Warn("project: room_c is gone, beginning an empty one and filling it from the committed state")
+		p.forget(Position{})
+	}
+	return err
+}
+
 // resume goes on from a stored position.
 func (p *Projector) resume(ctx context.Context, at Position) error {
 	areas, err := p.views.AreasVersion(ctx)
@@ -168,10 +171,8 @@ func (p *Projector) resume(ctx context.Context, at Position) error {
 	return nil
 }
 
-// forget drops everything that was known about the stored views.
+// forget drops everything that was known about the stored views. p.mu is held.
 func (p *Projector) forget(at Position) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.at, p.areas = at, 0
 	clear(p.ahead)
 	clear(p.versions)
@@ -182,13 +183,21 @@ func (p *Projector) forget(at Position) {
 
 // startOver empties the views for a log that they do not belong to, and fills them.
 func (p *Projector) startOver(ctx context.Context, head Head) error {
-	at := Position{Epoch: head.Epoch, Contiguous: head.Floor - 1}
+	if err := p.empty(ctx, Position{Epoch: head.Epoch, Contiguous: head.Floor - 1}); err != nil {
+		return err
+	}
+	return p.fill(ctx)
+}
+
+func (p *Projector) empty(ctx context.Context, at Position) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err := p.views.Reset(ctx, at); err != nil {
 		return err
 	}
 	p.forget(at)
 	p.audience.Changed(Change{Reset: true, Contiguous: at.Contiguous})
-	return p.fill(ctx)
+	return nil
 }
 
 // fill copies the committed state, then the log; from then on a missing card proves that

@@ -24,6 +24,8 @@ const (
 type parkedRoom struct {
 	wait time.Duration
 	next time.Time
+	// passed is the newest version that was not applied because the room is parked.
+	passed ident.Version
 }
 
 // park writes a dead letter and holds its room; all others flow on. p.mu is held.
@@ -38,12 +40,15 @@ func (p *Projector) park(ctx context.Context, d Delivery, why error) error {
 		Room: d.Room, Version: e.Version, Seq: e.FeedSeq, Type: e.Type, Courier: d.Courier,
 		Reason: why.Error(), Raw: raw, ParkedAt: now,
 	}}}
-	if d.Courier == station.CatchUp && e.FeedSeq > p.at.Contiguous {
-		// The log's own copy: no better one will come, so its place in the feed is taken by a mark.
-		mark := event.RoomEvent{RoomID: d.Room, Version: e.Version, Epoch: p.at.Epoch, FeedSeq: e.FeedSeq, Type: event.EventUnreadable,
-			Snapshot: view.RoomCard{ID: d.Room, Version: e.Version}, Reason: why.Error(), OccurredAt: now}
-		b.Feed = []FeedRow{{Seq: e.FeedSeq, Room: d.Room, Type: mark.Type, JSON: mark.AppendJSON(nil)}}
+	var pl plan
+	switch {
+	case d.Unreadable == nil:
+		p.placeFeed(&pl, e) // what cannot be stored is the card; the feed's readers can have the event
+	case d.Courier == station.CatchUp && e.FeedSeq > p.at.Contiguous:
+		// The log's own copy: no better one will come.
+		pl.batch.Feed = []FeedRow{markOf(d.Room, e, p.at.Epoch, why, now)}
 	}
+	b.Feed = pl.batch.Feed
 	if err := p.write(ctx, b); err != nil {
 		return err
 	}
@@ -55,6 +60,13 @@ func (p *Projector) park(ctx context.Context, d Delivery, why error) error {
 	}
 	p.lookNow()
 	return nil
+}
+
+// markOf takes the place in the feed of an event that the log itself cannot give back.
+func markOf(id ident.RoomID, e *event.RoomEvent, epoch string, why error, now time.Time) FeedRow {
+	mark := event.RoomEvent{RoomID: id, Version: e.Version, Epoch: epoch, FeedSeq: e.FeedSeq, Type: event.EventUnreadable,
+		Snapshot: view.RoomCard{ID: id, Version: e.Version}, Reason: why.Error(), OccurredAt: now}
+	return FeedRow{Seq: e.FeedSeq, Room: id, Type: mark.Type, JSON: mark.AppendJSON(nil)}
 }
 
 // healDue tries state transfer for every parked room whose time has come.
@@ -83,25 +95,30 @@ func (p *Projector) heal(ctx context.Context, id ident.RoomID, by string) error 
 		if err := p.fillAreas(ctx); err != nil {
 			return err
 		}
-		return p.release(ctx, id, by)
+		return p.release(ctx, id, by, 0)
 	}
 	card, found, err := p.source.Snapshot(ctx, id)
 	if err != nil {
 		return err
 	}
 	if !found {
-		return p.release(ctx, id, by) // the dead letter spoke of a room that never was
+		return p.release(ctx, id, by, 0) // the dead letter spoke of a room that never was
 	}
 	if err := p.transfer(ctx, []view.RoomCard{card}, by); err != nil {
 		return err
 	}
-	return p.release(ctx, id, "")
+	return p.release(ctx, id, "", card.Version)
 }
 
-// release lets a room's events be applied again; by, when not empty, closes its dead letters.
-func (p *Projector) release(ctx context.Context, id ident.RoomID, by string) error {
+// release lets a room's events be applied again; by, when not empty, closes its dead letters. at is the
+// version that was transferred: a newer one that was passed over meanwhile calls for another transfer.
+func (p *Projector) release(ctx context.Context, id ident.RoomID, by string, at ident.Version) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r := p.parked[id]; r != nil && r.passed > at {
+		r.next = p.clock().Add(firstHealWait)
+		return nil
+	}
 	if by != "" {
 		if err := p.write(ctx, Batch{Heal: []Healing{{Room: id, By: by, At: p.clock()}}}); err != nil {
 			return err

@@ -176,8 +176,8 @@ func (pl *plan) put(card view.RoomCard) {
 // place decides what one delivery changes.
 func (p *Projector) place(ctx context.Context, pl *plan, d *Delivery) error {
 	e := &d.Event
-	if d.Unreadable == nil && e.Sum() != e.Checksum {
-		d.Unreadable = fmt.Errorf("checksum %s, content %s", e.Checksum, e.Sum())
+	if d.Unreadable == nil {
+		d.Unreadable = intact(e)
 	}
 	if d.Unreadable != nil {
 		pl.poison = append(pl.poison, d)
@@ -195,11 +195,20 @@ func (p *Projector) place(ctx context.Context, pl *plan, d *Delivery) error {
 		}
 		return nil
 	}
-	if p.parked[e.RoomID] != nil {
+	if r := p.parked[e.RoomID]; r != nil {
+		r.passed = max(r.passed, e.Version)
 		p.lookNow() // the room is healed from B's state, which holds this event too
 		return nil
 	}
 	return p.placeCard(ctx, pl, d)
+}
+
+// intact says what is wrong with an event whose content is not what B wrote.
+func intact(e *event.RoomEvent) error {
+	if sum := e.Sum(); sum != e.Checksum {
+		return fmt.Errorf("checksum %s, content %s", e.Checksum, sum)
+	}
+	return nil
 }
 
 func (p *Projector) placeCard(ctx context.Context, pl *plan, d *Delivery) error {

@@ -147,6 +147,9 @@ func (p *Projector) replay(ctx context.Context) error {
 		for i := range events {
 			e := &events[i]
 			rows[i] = FeedRow{Seq: e.FeedSeq, Room: e.RoomID, Type: e.Type, JSON: e.AppendJSON(make([]byte, 0, 1024))}
+			if why := intact(e); why != nil {
+				rows[i] = markOf(e.RoomID, e, head.Epoch, why, p.clock())
+			}
 		}
 		if err := p.views.WriteShadow(ctx, Batch{Feed: rows}); err != nil {
 			return err
