@@ -177,4 +177,3 @@ func TestAPageThatFailsLeavesTheOldOne(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
-
