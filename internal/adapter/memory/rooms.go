@@ -302,7 +302,8 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 		return err
 	}
 	if len(r.Sessions()) > 0 {
-		if err := ownership.Check(role, "session", "status", "publisher", "lease_until", "grace_until", "ended_at", "end_reason"); err != nil {
+		if err := ownership.Check(role, "session", "status", "media_server", "client_id", "client_ip", "key_id",
+			"lease_until", "grace_until", "lost", "ended_at", "end_reason"); err != nil {
 			return err
 		}
 	}

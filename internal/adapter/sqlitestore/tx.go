@@ -68,7 +68,8 @@ func (tx *roomsTx) saveRow(r *room.Room) error {
 }
 
 func (tx *roomsTx) saveSession(role ownership.Role, s room.Session) error {
-	if err := ownership.Check(role, "session", "status", "publisher", "lease_until", "grace_until", "ended_at", "end_reason"); err != nil {
+	if err := ownership.Check(role, "session", "status", "media_server", "client_id", "client_ip", "key_id",
+		"lease_until", "grace_until", "lost", "due_at", "ended_at", "end_reason"); err != nil {
 		return err
 	}
 	due := s.Due()

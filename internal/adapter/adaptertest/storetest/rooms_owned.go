@@ -94,6 +94,7 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 			return tx.SaveKey(by, k)
 		}
 	}
+	another := onKey(func(k *room.Key) { k.ID = ident.KeyID(w.id()) })
 	area := func(tx command.Tx, by ownership.Role) error {
 		tree, err := tx.AreaTree()
 		if err != nil {
@@ -110,9 +111,11 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 		"room.language": edit(room.Patch{Language: &language}), "room.publisher_policy": edit(room.Patch{Policy: &policy}),
 		"room.version": edit(room.Patch{Title: &text}), "room.updated_at": edit(room.Patch{Title: &text}),
 		"room.live_status": begin, "room.session_id": begin, "room.epoch": begin,
-		"session.id": begin, "session.started_at": begin, "session.publisher": begin, "session.status": lose, "session.grace_until": lose,
+		"session.id": begin, "session.room_id": begin, "session.epoch": begin, "session.started_at": begin,
+		"session.media_server": begin, "session.client_id": begin, "session.client_ip": begin, "session.key_id": begin,
+		"session.status": lose, "session.grace_until": lose, "session.lost": lose, "session.due_at": lose,
 		"session.ended_at": stop, "session.end_reason": stop, "session.lease_until": renew,
-		"stream_key.id":         onKey(func(k *room.Key) { k.ID = ident.KeyID(w.id()) }),
+		"stream_key.id": another, "stream_key.room_id": another, "stream_key.created_at": another,
 		"stream_key.label":      onKey(func(k *room.Key) { k.Label = "x" }),
 		"stream_key.hash":       onKey(func(k *room.Key) { k.Hash[0]++ }),
 		"stream_key.expires_at": onKey(func(k *room.Key) { k.ExpiresAt = w.now.Add(time.Hour) }),
