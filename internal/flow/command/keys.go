@@ -103,7 +103,7 @@ func saveNewKey(tx Tx, k room.Key) error {
 	if err != nil {
 		return err
 	}
-	if err := room.RoomForKey(k.CreatedAt, keys); err != nil {
+	if err := room.AdmitKey(k.CreatedAt, keys); err != nil {
 		return err
 	}
 	return tx.SaveKey(role, k)

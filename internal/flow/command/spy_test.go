@@ -1,0 +1,68 @@
+package command_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/greenroomlive/greenroom/internal/adapter/memory"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/ownership"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+)
+
+// spy is a store in memory that keeps what is remembered of answers, and can fail for one room.
+type spy struct {
+	*memory.Rooms
+	failing map[ident.RoomID]error
+
+	mu      sync.Mutex
+	answers []savedAnswer
+}
+
+type savedAnswer struct {
+	id     command.AnswerID
+	answer command.Answer
+}
+
+func (s *spy) Write(ctx context.Context, unit func(command.Tx) error) error {
+	return s.Rooms.Write(ctx, func(tx command.Tx) error { return unit(spyTx{tx, s}) })
+}
+
+func (s *spy) saved() []savedAnswer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.answers)
+}
+
+type spyTx struct {
+	command.Tx
+	s *spy
+}
+
+func (tx spyTx) SaveRoom(role ownership.Role, r *room.Room) error {
+	if err := tx.s.failing[r.ID]; err != nil {
+		return err
+	}
+	return tx.Tx.SaveRoom(role, r)
+}
+
+func (tx spyTx) SaveAnswer(id command.AnswerID, a command.Answer) error {
+	tx.s.mu.Lock()
+	defer tx.s.mu.Unlock()
+	tx.s.answers = append(tx.s.answers, savedAnswer{id, a})
+	return tx.Tx.SaveAnswer(id, a)
+}
+
+// late is a store whose answer comes too late: the caller is told so while the unit still runs.
+type late struct {
+	*memory.Rooms
+	running sync.WaitGroup
+}
+
+func (l *late) Write(ctx context.Context, unit func(command.Tx) error) error {
+	l.running.Go(func() { _ = l.Rooms.Write(context.WithoutCancel(ctx), unit) })
+	return fault.DeadlineExceeded.New("too late")
+}
