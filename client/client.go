@@ -24,7 +24,7 @@ import (
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 )
 
-// The vocabulary, under short names. The protos are its documentation.
+// Room and the other nouns of the protos, under short names. The protos are their documentation.
 type (
 	Room      = roomv1.Room
 	RoomEvent = roomv1.RoomEvent

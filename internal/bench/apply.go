@@ -59,7 +59,7 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 	})
 	running, stop := context.WithCancel(ctx)
 	c.stop = stop
-	<-c.ended
+	_ = <-c.ended
 	go func() { c.ended <- c.Corridor.Run(running) }()
 	if err = c.awaitComplete(ctx); err != nil {
 		return c, err

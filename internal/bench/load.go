@@ -76,7 +76,7 @@ func (o *order) client(ctx context.Context, n int, end time.Time) ([]time.Durati
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(end.Add(10 * time.Second)); err != nil {
 		return nil, err
 	}

@@ -138,14 +138,14 @@ func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"
 
 // writeFile replaces the file at once, so that a run that fails leaves the old page.
 func writeFile(path string, write func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".benchmarks-")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already when all went well
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func upsertRate(db *sql.DB, made *edits, length time.Duration) (float64, error) 
 	if err != nil {
 		return 0, err
 	}
-	defer upsert.Close()
+	defer func() { _ = upsert.Close() }()
 	// Not made.next: the projector would miss these events.
 	cards := made.cards[:1024]
 	bodies := make([][]byte, len(cards))

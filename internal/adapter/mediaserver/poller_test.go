@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"sync"
@@ -111,7 +110,7 @@ func (c *tally) of(what string) int {
 func stage(s *script) (*mediaserver.Poller, *leases, *tally) {
 	l, c := &leases{renewed: map[string]int{}}, &tally{n: map[string]int{}}
 	return mediaserver.NewPoller(mediaserver.Config{
-		Server: s, Renewer: l, Count: c.count, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Server: s, Renewer: l, Count: c.count, Log: slog.New(slog.DiscardHandler),
 	}), l, c
 }
 

@@ -83,8 +83,8 @@ func (k *Key) Retire(now time.Time, overlap time.Duration) error {
 	return nil
 }
 
-// RoomForKey refuses a key beyond MaxKeys usable ones with KEY_LIMIT.
-func RoomForKey(now time.Time, keys []Key) error {
+// AdmitKey refuses a key beyond MaxKeys usable ones with KEY_LIMIT.
+func AdmitKey(now time.Time, keys []Key) error {
 	usable := 0
 	for i := range keys {
 		if keys[i].Usable(now) {

@@ -104,11 +104,11 @@ func TestUsableKeysAreBounded(t *testing.T) {
 		k, _ := newKey(t, ident.KeyID(i+1))
 		keys = append(keys, k)
 	}
-	if err := room.RoomForKey(start, keys); !errors.Is(err, fault.KeyLimit) {
+	if err := room.AdmitKey(start, keys); !errors.Is(err, fault.KeyLimit) {
 		t.Fatalf("one key too many: %v", err)
 	}
 	keys[3].Revoke(start)
-	if err := room.RoomForKey(start, keys); err != nil {
+	if err := room.AdmitKey(start, keys); err != nil {
 		t.Fatalf("a revoked key still counts: %v", err)
 	}
 }

@@ -85,7 +85,7 @@ func writePrivate(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // nothing left to remove once it is renamed
+	defer func() { _ = os.Remove(f.Name()) }() // nothing left to remove once it is renamed
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Chmod(private), f.Sync(), f.Close())
 	if err != nil {

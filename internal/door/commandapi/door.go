@@ -189,7 +189,7 @@ func (d *Door) Run(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		err = errors.Join(err, srv.Close())
 	}
-	<-served
+	_ = <-served // says only that it was shut down
 	return err
 }
 

@@ -125,7 +125,7 @@ func (h *Hooks) admit(w http.ResponseWriter, r *http.Request, server string) ([]
 	}
 	body, f := readBody(w, r)
 	if f != nil {
-		h.refused(server, callOther, command.Publishing{}, f)
+		_ = h.refused(server, callOther, command.Publishing{}, f)
 		writeFault(w, f, f.Code.HTTP)
 		return nil, false
 	}

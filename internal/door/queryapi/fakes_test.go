@@ -136,7 +136,7 @@ func open(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	h.hub.Advance(nil, 0)
-	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Ready: s.Ready, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
 	web, rpc := listen(t), listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var doors sync.WaitGroup

@@ -92,7 +92,7 @@ func (s *HTTP) Run(ctx context.Context) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	err := s.server.ShutdownWithContext(within)
-	<-served
+	_ = <-served // says only that it was shut down
 	if err != nil {
 		return fmt.Errorf("queryapi: http: stop: %w", err)
 	}

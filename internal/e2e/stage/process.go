@@ -143,13 +143,14 @@ var errNotYet = errors.New("not yet")
 func (p *Process) Until(ctx context.Context, what string, holds func(context.Context) error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last := errNotYet
 	for {
-		if last = holds(ctx); last == nil {
+		last := holds(ctx)
+		if last == nil {
 			return nil
 		}
 		select {
 		case <-p.done:
+			//nolint:errorlint // an end without an error prints, too
 			return fmt.Errorf("%s ended (%v) before %s:\n%s", p.name, p.err, what, p.Output())
 		case <-ctx.Done():
 			return fmt.Errorf("%s: no %s: %w:\n%s", p.name, what, errors.Join(last, ctx.Err()), p.Output())
