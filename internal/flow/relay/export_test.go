@@ -1,0 +1,4 @@
+package relay
+
+// LookEvery lets tests wait for exactly one look.
+const LookEvery = lookEvery
