@@ -43,11 +43,12 @@ func NewViews() *Views {
 	return &Views{is: emptyTables(), Fail: func(project.Batch) error { return nil }}
 }
 
-// Lose empties the views as if their files had been deleted; the next Reopen says so.
+// Lose is what deleting the file is: whoever has it open reads and writes on, into nothing,
+// until Reopen looks.
 func (v *Views) Lose() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.is, v.shadowed, v.areas, v.areasAt, v.at, v.parked, v.lost = emptyTables(), false, nil, 0, project.Position{}, nil, true
+	v.lost = true
 }
 
 // Reopen is project.Views.
@@ -55,7 +56,9 @@ func (v *Views) Reopen(context.Context) (bool, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	lost := v.lost
-	v.lost = false
+	if lost {
+		v.is, v.shadowed, v.areas, v.areasAt, v.at, v.parked, v.lost = emptyTables(), false, nil, 0, project.Position{}, nil, false
+	}
 	return lost, nil
 }
 
