@@ -27,14 +27,14 @@ type cSide struct {
 	rooms *sqlitestore.Rooms
 	views *sqlitestore.Views
 	stop  context.CancelFunc
+	// ended gets how the corridor ended; nil until it runs.
 	ended chan error
 	made  *edits
 }
 
 // openCSide opens it below dir and puts that many rooms on air.
 func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error) {
-	c = &cSide{stop: func() {}, ended: make(chan error, 1)}
-	c.ended <- nil
+	c = &cSide{stop: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
@@ -58,8 +58,7 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 		Observer: desk.NewLadder(), Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	running, stop := context.WithCancel(ctx)
-	c.stop = stop
-	_ = <-c.ended
+	c.stop, c.ended = stop, make(chan error, 1)
 	go func() { c.ended <- c.Corridor.Run(running) }()
 	if err = c.awaitComplete(ctx); err != nil {
 		return c, err
@@ -89,7 +88,10 @@ func (c *cSide) awaitComplete(ctx context.Context) error {
 // close stops what runs and closes what was opened.
 func (c *cSide) close() error {
 	c.stop()
-	err := <-c.ended
+	var err error
+	if c.ended != nil {
+		err = <-c.ended
+	}
 	if c.views != nil {
 		err = errors.Join(err, c.views.Close())
 	}
