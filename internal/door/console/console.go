@@ -116,7 +116,7 @@ func (c *Console) mux() http.Handler {
 		page("GET "+path, c.form(a))
 		page("POST "+path, c.do(a))
 	}
-	m.Handle("GET /console/static/{hash}/{name...}", c.assets)
+	page("GET /console/static/{hash}/{name...}", c.assets.serve)
 	page("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, c.assets.url("favicon.svg"), http.StatusFound)
 		return nil

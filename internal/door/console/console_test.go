@@ -26,6 +26,7 @@ func ask(c *Console, method, target string, form url.Values, change ...func(*htt
 		r.Header.Set("Origin", "http://127.0.0.1:8080")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
+	r.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
 	for _, f := range change {
 		f(r)
 	}
@@ -42,6 +43,17 @@ func header(name, value string) func(*http.Request) {
 }
 
 var htmx = header("HX-Request", "true")
+
+func TestAProgramIsAnsweredAsByEveryDoor(t *testing.T) {
+	_, c := newWorld(t)
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		got := ask(c, method, "/nowhere", nil, header("Accept", "*/*"))
+		want := string(notFound().(*fault.Error).Envelope(got.Header().Get("X-Request-Id")))
+		if got.Code != http.StatusNotFound || got.Header().Get("Content-Type") != "application/json" || got.Body.String() != want {
+			t.Errorf("%s: answered %d %s", method, got.Code, got.Body)
+		}
+	}
+}
 
 func TestPagesAnswer(t *testing.T) {
 	w, c := newWorld(t)
@@ -60,7 +72,7 @@ func TestPagesAnswer(t *testing.T) {
 		{"no such room", "GET", "/rooms/99", 404, "ROOM_NOT_FOUND", nil},
 		{"no room id", "GET", "/rooms/chess", 404, "ROOM_NOT_FOUND", nil},
 		{"no such page", "GET", "/nowhere", 404, "NOT_FOUND", nil},
-		{"no such asset", "GET", "/console/static/0/console.css", 404, "not found", nil},
+		{"no such asset", "GET", "/console/static/0/console.css", 404, "NOT_FOUND", nil},
 		{"form for a visitor", "GET", "/console/rooms/new", 200, "Sign in", nil},
 		{"action of a visitor", "POST", "/console/rooms/" + id + "/start", 401, "Sign in", nil},
 		{"form", "GET", "/console/rooms/new", 200, "Games › Chess", []func(*http.Request){as(signedIn(c))}},
@@ -77,7 +89,7 @@ func TestPagesAnswer(t *testing.T) {
 			if got.Code != tc.status || !strings.Contains(strings.ToLower(got.Body.String()), strings.ToLower(tc.says)) {
 				t.Fatalf("answered %d, want %d saying %q:\n%s", got.Code, tc.status, tc.says, got.Body)
 			}
-			if got.Code >= 400 && tc.says != "not found" && tc.says != "Sign in" && !strings.Contains(got.Body.String(), got.Header().Get("X-Request-Id")) {
+			if got.Code >= 400 && tc.says != "Sign in" && !strings.Contains(got.Body.String(), got.Header().Get("X-Request-Id")) {
 				t.Error("the error page does not carry the request id")
 			}
 		})

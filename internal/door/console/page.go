@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -108,9 +109,16 @@ type errorView struct {
 	Retryable bool
 }
 
-// fail answers with the error page, or with its fragment in the dialog.
+// fail answers with the error page, or with its fragment in the dialog; to who did not ask for a page,
+// as a program that mistyped a path, with what every other door answers.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := fault.Of(err)
+	if !isFragment(r) && !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(f.Code.HTTP)
+		_, _ = w.Write(f.Envelope(requestID(r.Context()))) // a client that is gone misses nothing
+		return
+	}
 	v := errorView{Status: f.Code.HTTP, Heading: heading(f.Code.HTTP), Message: plain(f, ""), Code: f.Code.Name, Retryable: f.Code.Retryable}
 	if err := c.show(w, r, v.Status, "error", v.Heading, v); err != nil {
 		c.Log.Error("console: error page failed", "request_id", requestID(r.Context()), "error", err)

@@ -51,12 +51,11 @@ func (a *assets) url(name string) string {
 	return "/console/static/" + a.byName[name].hash + "/" + name
 }
 
-func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *assets) serve(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	found, ok := a.byName[name]
 	if !ok || r.PathValue("hash") != found.hash {
-		http.NotFound(w, r)
-		return
+		return notFound()
 	}
 	h := w.Header()
 	h.Del("Vary")
@@ -64,6 +63,7 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("ETag", `"`+found.hash+`"`)
 	h.Set("Content-Type", contentType(name))
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(found.body))
+	return nil
 }
 
 // contentType is ours rather than the machine's table of types: nosniff makes a wrong one fatal.

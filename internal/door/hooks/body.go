@@ -63,15 +63,10 @@ func address(s string) string {
 	return ""
 }
 
-// writeFault answers with a status, for servers that look at it; the body is for people.
+// writeFault answers with a status, for servers that look at it; the body is for people. The server
+// around us has put the request id into the header.
 func writeFault(w http.ResponseWriter, f *fault.Error, status int) {
-	body, err := json.Marshal(map[string]any{"error": map[string]any{
-		"code": f.Code.Name, "message": f.Message, "details": f.Details,
-	}})
-	if err != nil {
-		body = []byte(`{}`) // strings always marshal
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a caller that is gone is nobody to tell
+	_, _ = w.Write(f.Envelope(w.Header().Get("X-Request-Id"))) // a caller that is gone is nobody to tell
 }

@@ -3,14 +3,11 @@ package queryapi
 import (
 	"crypto/rand"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
-	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 )
 
@@ -25,7 +22,7 @@ func (s *HTTP) fail(ctx *fasthttp.RequestCtx, err error) {
 		h.Set("Retry-After", "1")
 	}
 	ctx.SetStatusCode(f.Code.HTTP)
-	_ = writeJSON(ctx, neverStored, append(appendFault(nil, f, id), '\n'))
+	_ = writeJSON(ctx, neverStored, f.Envelope(id))
 }
 
 // logFault logs what an operator must look into; a caller's mistake is the caller's.
@@ -33,22 +30,6 @@ func logFault(log *slog.Logger, f *fault.Error, requestID string) {
 	if f.Code == fault.Internal || f.Code == fault.StoreUnavailable {
 		log.Error("read failed", slog.String("request_id", requestID), slog.String("error", f.Error()))
 	}
-}
-
-// appendFault appends {"error":{…}}, the same from every door.
-func appendFault(b []byte, f *fault.Error, requestID string) []byte {
-	b = view.AppendString(append(b, `{"error":{"code":`...), f.Code.Name)
-	b = view.AppendString(append(b, `,"message":`...), f.Message)
-	b = append(b, `,"details":{`...)
-	for i, key := range slices.Sorted(maps.Keys(f.Details)) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(view.AppendString(b, key), ':')
-		b = view.AppendString(b, f.Details[key])
-	}
-	b = view.AppendString(append(b, `},"request_id":`...), requestID)
-	return append(b, "}}"...)
 }
 
 // maxRequestID bounds an id that comes from outside and goes into a log.

@@ -147,8 +147,7 @@ func (o *stream) end(w *bufio.Writer, err error) {
 	if o.sse {
 		w.WriteString("event: error\ndata: ")
 	}
-	w.Write(appendFault(nil, f, o.requestID))
-	w.WriteByte('\n')
+	w.Write(f.Envelope(o.requestID))
 	if o.sse {
 		w.WriteByte('\n')
 	}
