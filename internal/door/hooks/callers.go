@@ -41,11 +41,23 @@ func (c *callers) known(r *http.Request) bool {
 		return subtle.ConstantTimeCompare(sum[:], c.secret[:]) == 1
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	if err != nil || relayed(r.Header) {
 		return false
 	}
 	for _, p := range c.allow {
 		if p.Contains(from.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// relayed reports that the caller speaks for somebody else: a browser, whose page may come from anywhere
+// and would otherwise publish and unpublish in the name of the machine it runs on, or a proxy, which
+// would lend its address to the whole world. No media server sends any of these.
+func relayed(h http.Header) bool {
+	for _, sign := range []string{"Origin", "Sec-Fetch-Site", "Forwarded", "X-Forwarded-For", "Via"} {
+		if h.Get(sign) != "" {
 			return true
 		}
 	}

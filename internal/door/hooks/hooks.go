@@ -104,11 +104,22 @@ func New(c Config) *Hooks {
 		h.count = func(string, string, string) {}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /hooks/nginx-rtmp", h.nginxRTMP)
-	mux.HandleFunc("POST /hooks/srs", h.srs)
-	mux.HandleFunc("POST /hooks/mediamtx", h.mediaMTX)
-	mux.HandleFunc("POST /hooks/mediamtx/ready", h.mediaMTXReady)
-	mux.HandleFunc("POST /hooks/mediamtx/notready", h.mediaMTXNotReady)
+	for path, answer := range map[string]http.HandlerFunc{
+		"/hooks/nginx-rtmp":        h.nginxRTMP,
+		"/hooks/srs":               h.srs,
+		"/hooks/mediamtx":          h.mediaMTX,
+		"/hooks/mediamtx/ready":    h.mediaMTXReady,
+		"/hooks/mediamtx/notready": h.mediaMTXNotReady,
+	} {
+		mux.HandleFunc("POST "+path, answer)
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			writeFault(w, fault.MethodNotAllowed.New("callbacks are POSTed"), http.StatusMethodNotAllowed)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeFault(w, fault.NotFound.New("no media server calls back here"), http.StatusNotFound)
+	})
 	h.Handler = mux
 	return h
 }

@@ -3,6 +3,7 @@ package hooks_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -173,6 +174,52 @@ func TestABodyIsBounded(t *testing.T) {
 		t.Fatalf("answered %d and asked %q", status, s.asked)
 	}
 	s.mustCount(t, "nginx-rtmp other TOO_LARGE")
+}
+
+func TestWhoSpeaksForOthersNeedsTheSecret(t *testing.T) {
+	const body = "call=publish_done&name=42&clientid=1"
+	for _, sign := range []string{"Origin", "Sec-Fetch-Site", "Forwarded", "X-Forwarded-For", "Via"} {
+		s := newStage()
+		s.header.Set(sign, "http://evil.example")
+		if status, _ := s.post(t, "/hooks/nginx-rtmp", body); status != 403 || s.asked != "" {
+			t.Errorf("%s from loopback: answered %d and asked %q", sign, status, s.asked)
+		}
+		s = newStage()
+		s.config.Secret = "s3"
+		s.header.Set(sign, "10.0.0.1")
+		s.header.Set("X-Greenroom-Hook-Secret", "s3")
+		if status, _ := s.post(t, "/hooks/nginx-rtmp", body); status != 200 {
+			t.Errorf("%s with the secret: answered %d", sign, status)
+		}
+	}
+}
+
+func TestRefusalsHaveTheShapeOfEverythingElse(t *testing.T) {
+	for _, c := range []struct {
+		method, path string
+		code         *fault.Code
+	}{
+		{"GET", "/hooks/srs", fault.MethodNotAllowed},
+		{"POST", "/hooks/nothing", fault.NotFound},
+		{"POST", "/hooks/mediamtx/ready", fault.PermissionDenied}, // from 192.0.2.1
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("X-Request-Id", "r1")
+		hooks.New(newStage().config).ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		var got struct {
+			Error struct {
+				Code      string            `json:"code"`
+				Details   map[string]string `json:"details"`
+				RequestID string            `json:"request_id"`
+			} `json:"error"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != c.code.HTTP {
+			t.Fatalf("%s %s: answered %d %s", c.method, c.path, w.Code, w.Body)
+		}
+		if got.Error.Code != c.code.Name || got.Error.Details == nil || got.Error.RequestID != "r1" {
+			t.Errorf("%s %s: %s", c.method, c.path, w.Body)
+		}
+	}
 }
 
 // The faults of ours that may pass by themselves.
