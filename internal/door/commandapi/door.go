@@ -50,6 +50,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readBodyTimeout   = 10 * time.Second
 	writeTimeout      = 15 * time.Second
+	reflectWithin     = time.Minute
 	idleTimeout       = 2 * time.Minute
 	// drainTimeout is how long a stopping door waits for the calls in flight.
 	drainTimeout = 10 * time.Second
@@ -142,12 +143,12 @@ func (d *Door) route() error {
 	reflector := grpcreflect.NewStaticReflector(anchorv1connect.AnchorServiceName, opsv1connect.OpsServiceName, grpchealth.HealthV1ServiceName)
 	d.mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	d.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
-	d.mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+	d.mux.HandleFunc("/openapi.yaml", readOnly(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(api.OpenAPI)
-	})
-	d.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	d.mux.HandleFunc("GET /readyz", d.readyz)
+	}))
+	d.mux.HandleFunc("/healthz", readOnly(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }))
+	d.mux.HandleFunc("/readyz", readOnly(d.readyz))
 	for pattern, h := range d.Mount {
 		d.mux.Handle(pattern, h)
 	}
@@ -155,6 +156,19 @@ func (d *Door) route() error {
 		d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeFault(w, exchangeOf(r.Context()), unknownPath(r)) })
 	}
 	return nil
+}
+
+// readOnly refuses other methods itself: the mux would pass them on to the console, whose answer is
+// that there is no such page.
+func readOnly(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			writeFault(w, exchangeOf(r.Context()), fault.MethodNotAllowed.New("%s does not take %s", r.URL.Path, r.Method))
+			return
+		}
+		h(w, r)
+	}
 }
 
 func (d *Door) readyz(w http.ResponseWriter, r *http.Request) {

@@ -59,19 +59,23 @@ func streams(path string) bool {
 }
 
 // setDeadlines cuts clients that send or take their bytes too slowly. They are set for each request
-// anew, as a connection keeps those of the request before; a server-wide ReadTimeout would end
-// the streams. Not every ResponseWriter has them: a test's recorder does not.
+// anew, as a connection keeps those of the request before. Who answers for longer, as the console's
+// live pages do, moves its own write deadline on. Not every ResponseWriter has them: a test's
+// recorder does not.
 func setDeadlines(w http.ResponseWriter, r *http.Request) {
-	var read, write time.Time
-	if !streams(r.URL.Path) {
-		write = time.Now().Add(writeTimeout)
-	}
-	if r.ContentLength != 0 && !strings.HasPrefix(r.URL.Path, "/grpc.") {
+	var read time.Time
+	within := writeTimeout
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/grpc."):
+		// Tools keep a reflection stream open while they ask; strangers might for ever.
+		within = reflectWithin
+		read = time.Now().Add(within)
+	case r.ContentLength != 0:
 		read = time.Now().Add(readBodyTimeout)
 	}
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(read)
-	_ = c.SetWriteDeadline(write)
+	_ = c.SetWriteDeadline(time.Now().Add(within))
 }
 
 const maxRequestID = 64

@@ -72,7 +72,13 @@ func FuzzRefusal(f *testing.F) {
 		inner.ServeHTTP(out, r)
 		writeFault(rec, x, refusal(x, r, out.status, out.body.Bytes(), rec.Header()))
 
-		var e envelope
+		var e struct {
+			Error struct {
+				Code      string            `json:"code"`
+				Details   map[string]string `json:"details"`
+				RequestID string            `json:"request_id"`
+			} `json:"error"`
+		}
 		if err := json.Unmarshal(rec.Body.Bytes(), &e); err != nil || !utf8.Valid(rec.Body.Bytes()) {
 			t.Fatalf("%q: %v", rec.Body, err)
 		}

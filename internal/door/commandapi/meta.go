@@ -16,6 +16,9 @@ import (
 // metaOf gathers what a command carries besides its fields.
 func metaOf(ctx context.Context, h http.Header) (command.Meta, error) {
 	x := exchangeOf(ctx)
+	if len(h.Values("Idempotency-Key")) > 1 {
+		return command.Meta{}, fault.InvalidArgument.New("Idempotency-Key: stands twice").With("field", "Idempotency-Key")
+	}
 	version, err := ifMatch(h.Values("If-Match"))
 	return command.Meta{
 		Caller: x.caller, IdempotencyKey: h.Get("Idempotency-Key"), IfMatch: version,

@@ -51,6 +51,9 @@ func tidy(r *http.Request) *fault.Error {
 		return fault.InvalidArgument.New("Content-Encoding: bodies are not compressed here").With("field", "Content-Encoding")
 	}
 	r.Header.Del("Accept-Encoding")
+	if r.Method == http.MethodHead { // net/http leaves the body of the answer out
+		r.Method = http.MethodGet
+	}
 	if isJSON(r.Header.Get("Content-Type")) {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -59,14 +62,7 @@ func tidy(r *http.Request) *fault.Error {
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if strings.Contains(r.URL.RawQuery, "update_mask=") {
-		query := r.URL.Query()
-		for i, mask := range query["update_mask"] {
-			query["update_mask"][i] = camel(mask)
-		}
-		r.URL.RawQuery = query.Encode()
-	}
-	return nil
+	return tidyQuery(r)
 }
 
 // isJSON takes what names JSON, what names nothing, and what curl -d says of every body. That opens no
@@ -74,33 +70,6 @@ func tidy(r *http.Request) *fault.Error {
 func isJSON(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	return contentType == "" || (err == nil && (kind == "application/json" || kind == "application/x-www-form-urlencoded"))
-}
-
-// camel turns area_id into areaId: protojson takes the paths of a field mask in no other form.
-func camel(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '_' && i+1 < len(s) && s[i+1] >= 'a' && s[i+1] <= 'z' {
-			i++
-			b.WriteByte(s[i] - 'a' + 'A')
-			continue
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-// snake is the reverse of camel.
-func snake(s string) string {
-	var b strings.Builder
-	for _, c := range s {
-		if c >= 'A' && c <= 'Z' {
-			b.WriteByte('_')
-			c += 'a' - 'A'
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }
 
 // restWriter passes successes through and holds back refusals until they are rewritten.
@@ -169,7 +138,7 @@ func refusal(x *exchange, r *http.Request, status int, body []byte, header http.
 	case code == connect.CodeDeadlineExceeded || code == connect.CodeCanceled:
 		return fault.DeadlineExceeded.New("no answer within the call's time")
 	case !x.called:
-		return malformed(text)
+		return unreadable(text)
 	}
 	return fault.Internal.New("something failed inside; the request id finds it in the log")
 }
@@ -198,8 +167,8 @@ var (
 	preamble     = regexp.MustCompile(`^proto:[\s\x{00a0}]*`)
 )
 
-// malformed names the field that could not be read; "body" when the JSON itself is broken.
-func malformed(text string) *fault.Error {
+// unreadable names the field that could not be read; "body" when the JSON itself is broken.
+func unreadable(text string) *fault.Error {
 	field, says := "body", preamble.ReplaceAllString(text, "")
 	for _, known := range []struct {
 		pattern *regexp.Regexp
@@ -217,30 +186,15 @@ func malformed(text string) *fault.Error {
 			break
 		}
 	}
-	return fault.InvalidArgument.New("%s: %s", field, says).With("field", field)
+	return malformed(field, says)
 }
 
-// envelope is the shape of every refusal on REST.
-type envelope struct {
-	Error struct {
-		Code      string            `json:"code"`
-		Message   string            `json:"message"`
-		Details   map[string]string `json:"details"`
-		RequestID string            `json:"request_id"`
-	} `json:"error"`
+func malformed(field, says string) *fault.Error {
+	return fault.InvalidArgument.New("%s: %s", field, says).With("field", field)
 }
 
 // writeFault answers with the fault. It may stand in the place of an answer that set its headers already.
 func writeFault(w http.ResponseWriter, x *exchange, f *fault.Error) {
-	var e envelope
-	e.Error.Code, e.Error.Message, e.Error.RequestID = f.Code.Name, strings.ToValidUTF8(f.Message, "\uFFFD"), x.id
-	if e.Error.Details = f.Details; e.Error.Details == nil {
-		e.Error.Details = map[string]string{}
-	}
-	body, err := json.Marshal(&e)
-	if err != nil { // strings only: it cannot
-		body = []byte(`{}`)
-	}
 	h := w.Header()
 	for _, of := range []string{"Content-Length", "Content-Encoding", "Accept-Encoding", "Etag"} {
 		h.Del(of) // they spoke of another body
@@ -255,5 +209,5 @@ func writeFault(w http.ResponseWriter, x *exchange, f *fault.Error) {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	w.WriteHeader(f.Code.HTTP)
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(f.Envelope(x.id))
 }

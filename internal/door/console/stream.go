@@ -66,6 +66,8 @@ func (c *Console) follow(w http.ResponseWriter, r *http.Request, look func(*stre
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx in front must not hold events back
 	s := &stream{w: w, ctl: http.NewResponseController(w), sent: map[string]string{}}
+	// The server's deadline is for pages; a stream has one for each part, set when it is sent.
+	_ = s.ctl.SetWriteDeadline(time.Time{})
 	ctx := r.Context()
 	err := pace(ctx, c.Board.Updates(ctx), func() error {
 		if err := look(s); err != nil {
@@ -114,5 +116,7 @@ func (s *stream) flush() error {
 	if err != nil {
 		return err
 	}
-	return s.ctl.Flush()
+	err = s.ctl.Flush()
+	_ = s.ctl.SetWriteDeadline(time.Time{}) // HTTP/2 would end a stream that is merely quiet
+	return err
 }

@@ -8,6 +8,7 @@
   const source = box.dataset.player;
   const native = video.canPlayType("application/vnd.apple.mpegurl") !== "" && !Hls.isSupported();
   const firstRetry = 1000, lastRetry = 8000; // ms: a playlist appears some seconds after the broadcast began
+  const stuck = 4000; // ms: a stream that is well never makes anybody wait so long
 
   let hls = null, timer = 0, wait = firstRetry, onAir = false;
 
@@ -63,6 +64,15 @@
       release();
     }
   }
+
+  // hls.js does not notice every way to hang: an encoder that comes back without its sound, for one,
+  // leaves it waiting for sound. A picture that should move and does not is tuned in anew.
+  let seen = -1;
+  setInterval(() => {
+    const moves = !hls || video.paused || box.dataset.now !== "LIVE" || video.currentTime !== seen;
+    seen = video.currentTime;
+    if (!moves) again();
+  }, stuck);
 
   video.addEventListener("playing", () => { wait = firstRetry; box.classList.add("playing"); });
   video.addEventListener("error", () => { if (native) again(); });
