@@ -66,7 +66,10 @@ func (tr *traffic) awaitViews(g *harness.Greenroom, promises map[int64]ack, most
 	tr.t.Helper()
 	from := time.Now()
 	until(tr.t, g, most, "complete views", func(context.Context) error {
-		viewed := tr.viewed(g)
+		viewed, err := tr.viewed(g)
+		if err != nil {
+			return err
+		}
 		for id, promise := range promises {
 			if got := viewed[id].room.GetVersion(); got < promise.version {
 				return fmt.Errorf("room %d is seen at version %d, %d was acknowledged", id, got, promise.version)

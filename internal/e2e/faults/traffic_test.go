@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -49,7 +50,7 @@ type traffic struct {
 	quit    chan struct{} // writers end after the command they are at
 	writing sync.WaitGroup
 	reading sync.WaitGroup
-	stop    context.CancelFunc // readers and subscriber
+	stop    context.CancelFunc // all of them, at once
 
 	mu       sync.Mutex
 	acks     map[string]ack
@@ -72,8 +73,8 @@ func drive(t *testing.T, g *harness.Greenroom, seed uint64, excused func(error) 
 			greenroom.Attempts(math.MaxInt), greenroom.Backoff(5*time.Millisecond, 100*time.Millisecond)),
 	}
 	t.Cleanup(func() {
+		tr.stop() // of a test that failed, too: nobody may answer the writers any more
 		tr.endWriters()
-		tr.stop()
 		tr.reading.Wait()
 	})
 	for n := range writers {
@@ -119,11 +120,7 @@ func (tr *traffic) after(more int) bool {
 func (tr *traffic) promises() map[int64]ack {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	out := make(map[int64]ack, len(tr.rooms))
-	for id, a := range tr.rooms {
-		out[id] = a
-	}
-	return out
+	return maps.Clone(tr.rooms)
 }
 
 func (tr *traffic) record(a ack) {
@@ -157,7 +154,9 @@ func (w *writer) run(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := w.next(ctx, fmt.Sprintf("w%d-%d", w.n, n)); err != nil {
-			w.t.Errorf("writer %d, command %d: %v", w.n, n, err)
+			if ctx.Err() == nil {
+				w.t.Errorf("writer %d, command %d: %v", w.n, n, err)
+			}
 			return
 		}
 	}
@@ -197,11 +196,7 @@ func (w *writer) next(ctx context.Context, command string) error {
 
 // pick chooses one of the writer's rooms, the same for the same seed.
 func (w *writer) pick() ack {
-	ids := make([]int64, 0, len(w.rooms))
-	for id := range w.rooms {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
+	ids := slices.Sorted(maps.Keys(w.rooms))
 	return w.rooms[ids[w.dice.IntN(len(ids))]]
 }
 
@@ -231,20 +226,11 @@ func (r *reader) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		r.mu.Lock()
-		ids := make([]int64, 0, 20)
-		for range min(cap(ids), len(r.ids)) {
-			ids = append(ids, r.ids[r.dice.IntN(len(r.ids))])
-		}
-		r.mu.Unlock()
-		if len(ids) == 0 {
-			continue
-		}
 		var err error
 		if r.dice.IntN(2) == 0 {
-			err = r.one(ctx, ids[0])
+			err = r.one(ctx)
 		} else {
-			err = r.batch(ctx, ids)
+			err = r.batch(ctx)
 		}
 		if err != nil && ctx.Err() == nil && !r.excuse(err) {
 			r.t.Errorf("a viewer: %v", err)
@@ -253,10 +239,20 @@ func (r *reader) run(ctx context.Context) {
 	}
 }
 
-func (r *reader) one(ctx context.Context, id int64) error {
+// one looks at any room that was acknowledged, visible or not yet.
+func (r *reader) one(ctx context.Context) error {
+	r.mu.Lock()
+	var id int64
+	if n := len(r.ids); n > 0 {
+		id = r.ids[r.dice.IntN(n)]
+	}
+	r.mu.Unlock()
+	if id == 0 {
+		return nil
+	}
 	room, err := r.client.GetRoom(ctx, id)
-	if greenroom.HasCode(err, "ROOM_NOT_FOUND") && r.seen[id] == 0 {
-		return nil // acknowledged, not yet visible
+	if r.seen[id] == 0 && (greenroom.HasCode(err, "ROOM_NOT_FOUND") || greenroom.HasCode(err, "NOT_READY")) {
+		return nil
 	}
 	if err != nil {
 		return err
@@ -264,15 +260,19 @@ func (r *reader) one(ctx context.Context, id int64) error {
 	return r.see(room.Room)
 }
 
-func (r *reader) batch(ctx context.Context, ids []int64) error {
+// batch looks at some of the rooms that it has seen before.
+func (r *reader) batch(ctx context.Context) error {
+	ids := slices.Sorted(maps.Keys(r.seen))
+	r.dice.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	if ids = ids[:min(len(ids), 20)]; len(ids) == 0 {
+		return nil
+	}
 	rooms, missing, err := r.client.Batch(ctx, ids...)
 	if err != nil {
 		return err
 	}
-	for _, id := range missing {
-		if r.seen[id] > 0 {
-			return fmt.Errorf("room %d is gone, was at version %d", id, r.seen[id])
-		}
+	if len(missing) > 0 {
+		return fmt.Errorf("rooms %d are gone, were seen before", missing)
 	}
 	for _, room := range rooms {
 		if err := r.see(room); err != nil {

@@ -56,11 +56,12 @@ func New(c Config) *Hub {
 }
 
 // Advance takes in frames that were stored, in any order, and moves the feed's end to contiguous:
-// every event up to there is stored. An end that lies before the present one is a Reset.
+// every event up to there is stored. An end before the present one changes nothing: a store that was
+// lost is being filled again from the same log, and watchers go on from where they are.
 func (h *Hub) Advance(frames []Frame, contiguous ident.FeedSeq) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.started || contiguous < h.end {
+	if !h.started {
 		h.restart(contiguous)
 	}
 	for _, f := range frames {
@@ -70,7 +71,7 @@ func (h *Hub) Advance(frames []Frame, contiguous ident.FeedSeq) {
 			h.early[f.Seq] = f
 		}
 	}
-	if contiguous == h.end {
+	if contiguous <= h.end {
 		return
 	}
 	for seq := h.end + 1; seq <= contiguous && len(h.early) > 0; seq++ {

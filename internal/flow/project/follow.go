@@ -163,7 +163,7 @@ func (p *Projector) resume(ctx context.Context, at Position) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at, p.areas = at, areas
+	p.at, p.areas, p.told = at, areas, at.Epoch
 	for _, d := range open {
 		p.parked[d.Room] = &parkedRoom{}
 	}
@@ -196,7 +196,12 @@ func (p *Projector) empty(ctx context.Context, at Position) error {
 		return err
 	}
 	p.forget(at)
-	p.audience.Changed(Change{Reset: true, Contiguous: at.Contiguous})
+	// Views that were lost take nothing back: the same log fills them again, and readers and watchers
+	// go on with what they have. Only another log makes that void.
+	if p.told != at.Epoch {
+		p.told = at.Epoch
+		p.audience.Changed(Change{Reset: true, Contiguous: at.Contiguous})
+	}
 	return nil
 }
 

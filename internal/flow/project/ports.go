@@ -162,8 +162,9 @@ type Change struct {
 	Cards []view.RoomCard
 	Areas []view.Area
 	Feed  []FeedRow
-	// Contiguous is the feed's new end.
+	// Contiguous is the end of what is stored of the feed. It lies before an earlier one while a store
+	// that was lost is filled again.
 	Contiguous ident.FeedSeq
-	// Reset: throw away everything cached before looking at the rest.
+	// Reset: throw away everything cached before looking at the rest; it is another log's, or another copy's.
 	Reset bool
 }

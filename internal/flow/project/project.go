@@ -50,6 +50,8 @@ type Projector struct {
 	// at is the stored position, ahead the feed rows stored beyond its gapless end.
 	at    Position
 	ahead map[ident.FeedSeq]struct{}
+	// told is the epoch of the log that the audience knows.
+	told string
 	// versions caches what is stored, for rooms touched lately.
 	versions map[ident.RoomID]ident.Version
 	areas    ident.Version

@@ -50,7 +50,10 @@ func (p *Projector) Progress() Progress {
 func (p *Projector) progress(change func(*Progress)) {
 	p.rebuild.mu.Lock()
 	defer p.rebuild.mu.Unlock()
-	change(&p.rebuild.now)
+	g := &p.rebuild.now
+	change(g)
+	// What is made meanwhile is copied, too.
+	g.RoomsTotal, g.EventsTotal = max(g.RoomsTotal, g.RoomsDone), max(g.EventsTotal, g.EventsDone)
 }
 
 // BeginRebuild claims the one place for a rebuild; false when one runs already.
