@@ -94,12 +94,15 @@ func (s *Rooms) End(ctx context.Context) (ident.FeedSeq, error) {
 func (s *Rooms) Head(ctx context.Context) (project.Head, error) {
 	h := project.Head{Epoch: s.epoch}
 	err := look(ctx, s.read, func(q querier) error {
-		_, err := one(q, `SELECT COALESCE(MAX(feed_seq), 0), COALESCE(MIN(feed_seq), COALESCE(MAX(feed_seq), 0) + 1),
-			(SELECT COUNT(*) FROM outbox) FROM log`, nil, &h.Seq, &h.Floor, &h.Pending)
+		_, err := one(q, headQuery, nil, &h.Seq, &h.Floor, &h.Pending)
 		return err
 	})
 	return h, err
 }
+
+// Each end in a query of its own: SQLite seeks to one MIN or MAX, but for both at once it reads the
+// whole log, and the head is asked several times a second.
+const headQuery = `SELECT COALESCE((SELECT MAX(feed_seq) FROM log), 0), COALESCE((SELECT MIN(feed_seq) FROM log), 1), (SELECT COUNT(*) FROM outbox)`
 
 // Subscribe is relay.Log.
 func (s *Rooms) Subscribe(f func([]event.RoomEvent)) { s.subscriber = f }
@@ -165,19 +168,28 @@ const pruneBatch = 5000
 func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err error) {
 	var left bool
 	err = s.group.do(ctx, func(c *conn) error {
-		n, err := c.exec(`DELETE FROM log WHERE feed_seq IN (SELECT feed_seq FROM log WHERE committed_at < ?
-			AND feed_seq < (SELECT MAX(feed_seq) FROM log) ORDER BY feed_seq LIMIT ?)`, millis(keep), pruneBatch)
+		n, err := c.exec(pruneQuery("log", "committed_at"), pruneBatch, millis(keep))
 		if err != nil {
 			return err
 		}
 		m, err := c.exec(`DELETE FROM answer WHERE id IN (SELECT id FROM answer WHERE expires_at <= ? LIMIT ?)`, millis(now), pruneBatch)
-		left = n == pruneBatch || m == pruneBatch
+		left = n >= pruneBatch-1 || m == pruneBatch
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
 	return left, nil
+}
+
+// pruneQuery deletes what is older than its second parameter from the beginning of a table that is
+// ordered by feed_seq. It looks at no more rows than its first parameter says, old or not: a look for
+// old rows anywhere would read days of the log to find none, while every command waits. It stops at the first
+// row to keep, whatever a clock that was set back wrote behind it, so that no hole comes into being; and
+// the last row it looks at stays, which is the newest of all when nothing else is left.
+func pruneQuery(table, at string) string {
+	first := `(SELECT feed_seq, ` + at + ` AS at FROM ` + table + ` ORDER BY feed_seq LIMIT ?1)`
+	return `DELETE FROM ` + table + ` WHERE feed_seq < COALESCE((SELECT MIN(feed_seq) FROM ` + first + ` WHERE at >= ?2), (SELECT MAX(feed_seq) FROM ` + first + `))`
 }
 
 // Epoch names this log.

@@ -239,9 +239,8 @@ func (v *Views) Count(ctx context.Context) (int64, error) {
 // Prune forgets feed lines stored before keep, in bounded steps; the newest stays.
 func (v *Views) Prune(_ context.Context, keep time.Time) (more bool, err error) {
 	err = v.transact(func(c *conn) error {
-		n, err := c.exec(`DELETE FROM feed WHERE feed_seq IN (SELECT feed_seq FROM feed WHERE stored_at < ?
-			AND feed_seq < (SELECT MAX(feed_seq) FROM feed) ORDER BY feed_seq LIMIT ?)`, millis(keep), pruneBatch)
-		more = n == pruneBatch
+		n, err := c.exec(pruneQuery("feed", "stored_at"), pruneBatch, millis(keep))
+		more = n >= pruneBatch-1
 		return err
 	})
 	return more, err
