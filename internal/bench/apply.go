@@ -46,9 +46,11 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 	if c.rooms, err = sqlitestore.OpenRooms(filepath.Join(dir, "room_b.db")); err != nil {
 		return c, err
 	}
-	if c.views, err = sqlitestore.OpenViews(filepath.Join(dir, "room_c.db")); err != nil {
-		return c, err
+	views, err := sqlitestore.OpenViews(filepath.Join(dir, "room_c.db"))
+	if err != nil {
+		return c, err // not kept: views that did not open cannot be closed
 	}
+	c.views = views
 	l1, err := ottercache.New(256 << 20)
 	if err != nil {
 		return c, err
