@@ -43,6 +43,7 @@ type ack struct {
 type traffic struct {
 	t      *testing.T
 	client *greenroom.Client // patient: each call is repeated until it is answered
+	once   *greenroom.Client // each call is tried once
 	seed   uint64
 	// excused says which errors a viewer may get in this test; nil for none.
 	excused func(error) bool
@@ -71,6 +72,7 @@ func drive(t *testing.T, g *harness.Greenroom, seed uint64, excused func(error) 
 		acks: map[string]ack{}, rooms: map[int64]ack{}, excuses: map[string]int{},
 		client: greenroom.New(greenroom.CommandURL(g.CommandURL), greenroom.QueryURL(g.QueryURL), greenroom.Token(harness.Token),
 			greenroom.Attempts(math.MaxInt), greenroom.Backoff(5*time.Millisecond, 100*time.Millisecond)),
+		once: greenroom.New(greenroom.CommandURL(g.CommandURL), greenroom.QueryURL(g.QueryURL), greenroom.Token(harness.Token), greenroom.Attempts(1)),
 	}
 	t.Cleanup(func() {
 		tr.stop() // of a test that failed, too: nobody may answer the writers any more
@@ -81,9 +83,8 @@ func drive(t *testing.T, g *harness.Greenroom, seed uint64, excused func(error) 
 		w := &writer{tr, rand.New(rand.NewPCG(seed, uint64(n))), n, map[int64]ack{}}
 		tr.writing.Go(func() { w.run(ctx) })
 	}
-	impatient := greenroom.New(greenroom.QueryURL(g.QueryURL), greenroom.Attempts(1))
 	for n := range readers {
-		r := &reader{tr, impatient, rand.New(rand.NewPCG(seed, uint64(100+n))), map[int64]int64{}}
+		r := &reader{tr, rand.New(rand.NewPCG(seed, uint64(100+n))), map[int64]int64{}}
 		tr.reading.Go(func() { r.run(ctx) })
 	}
 	tr.reading.Go(func() { tr.follow(ctx) })
@@ -164,7 +165,7 @@ func (w *writer) run(ctx context.Context) {
 
 // next sends one command, under one Idempotency-Key and one id, until it is answered.
 func (w *writer) next(ctx context.Context, command string) error {
-	options := []greenroom.CallOption{greenroom.IdempotencyKey(command), func(h http.Header) { h.Set("X-Request-Id", command) }}
+	options := named(command)
 	want := ack{command: command, version: 1, event: "RoomCreated", title: "room of " + command}
 	var answer *greenroom.RoomResponse
 	var err error
@@ -194,6 +195,11 @@ func (w *writer) next(ctx context.Context, command string) error {
 	return want.matches(answer.GetRoom())
 }
 
+// named gives a command its Idempotency-Key and its id, which the event will carry as its cause.
+func named(command string) []greenroom.CallOption {
+	return []greenroom.CallOption{greenroom.IdempotencyKey(command), func(h http.Header) { h.Set("X-Request-Id", command) }}
+}
+
 // pick chooses one of the writer's rooms, the same for the same seed.
 func (w *writer) pick() ack {
 	ids := slices.Sorted(maps.Keys(w.rooms))
@@ -212,9 +218,8 @@ func (a ack) matches(r *greenroom.Room) error {
 // reader is a viewer: what it saw once it may not see older, or not at all.
 type reader struct {
 	*traffic
-	client *greenroom.Client
-	dice   *rand.Rand
-	seen   map[int64]int64
+	dice *rand.Rand
+	seen map[int64]int64
 }
 
 func (r *reader) run(ctx context.Context) {
@@ -250,7 +255,7 @@ func (r *reader) one(ctx context.Context) error {
 	if id == 0 {
 		return nil
 	}
-	room, err := r.client.GetRoom(ctx, id)
+	room, err := r.once.GetRoom(ctx, id)
 	if r.seen[id] == 0 && (greenroom.HasCode(err, "ROOM_NOT_FOUND") || greenroom.HasCode(err, "NOT_READY")) {
 		return nil
 	}
@@ -267,7 +272,7 @@ func (r *reader) batch(ctx context.Context) error {
 	if ids = ids[:min(len(ids), 20)]; len(ids) == 0 {
 		return nil
 	}
-	rooms, missing, err := r.client.Batch(ctx, ids...)
+	rooms, missing, err := r.once.Batch(ctx, ids...)
 	if err != nil {
 		return err
 	}
@@ -304,7 +309,7 @@ func (tr *traffic) excuse(err error) bool {
 
 // follow is a subscriber who keeps one cursor over everything that happens.
 func (tr *traffic) follow(ctx context.Context) {
-	for e, err := range tr.client.Feed(ctx, greenroom.FeedQuery{}) {
+	for e, err := range tr.once.Feed(ctx, greenroom.FeedQuery{}) {
 		if err != nil {
 			tr.t.Errorf("the subscriber: %v", err)
 			return
