@@ -87,12 +87,22 @@ func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq) (ident.Feed
 	if err := p.settle(ctx); err != nil {
 		return stalled, err
 	}
+	before := p.At() // the couriers move it on while the log answers
 	asked := p.clock()
 	head, err := p.source.Head(ctx)
 	if err != nil {
 		return stalled, fmt.Errorf("ask the log's head: %w", err)
 	}
-	if head.Epoch != p.At().Epoch {
+	if head.Epoch != before.Epoch {
+		return 0, p.startOver(ctx, head)
+	}
+	if head.Seq < before.Contiguous {
+		// What the views hold of the time after the backup never happened; its versions would hide the new ones.
+		p.logger.Error("project: the log ends before the views: room_b was put back from a backup, the views begin anew",
+			"log", head.Seq, "views", before.Contiguous)
+		p.mu.Lock()
+		p.told = "" // nor may readers keep it
+		p.mu.Unlock()
 		return 0, p.startOver(ctx, head)
 	}
 	p.mu.Lock()
@@ -308,6 +318,8 @@ func (p *Projector) skipTo(ctx context.Context, seq ident.FeedSeq) error {
 	p.mu.Lock()
 	at := p.at
 	at.Contiguous, at.Complete = seq, false
+	p.proof.asked = time.Time{} // the end is reached, what happened before it is not shown
+	p.proof.filled.Store(false)
 	err := p.write(ctx, Batch{Position: &at})
 	p.mu.Unlock()
 	p.lookNow()

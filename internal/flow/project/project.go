@@ -103,7 +103,9 @@ func (p *Projector) Apply(ctx context.Context, list []Delivery) error {
 		return fault.NotReady.New("the views do not know their log yet")
 	}
 	for i := range list {
-		p.observer.Passed(station.Passage{Station: station.Received, Event: &list[i].Event, Courier: list[i].Courier, At: list[i].ReceivedAt})
+		if list[i].Unreadable == nil { // else there is no event that could pass, and no time it was published at
+			p.observer.Passed(station.Passage{Station: station.Received, Event: &list[i].Event, Courier: list[i].Courier, At: list[i].ReceivedAt})
+		}
 	}
 	err := p.applyBatch(ctx, list)
 	if err == nil || retryable(err) || len(list) == 1 {
