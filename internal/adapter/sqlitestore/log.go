@@ -19,25 +19,20 @@ import (
 func (s *Rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
 	var out []event.RoomEvent
 	err := s.group.do(ctx, func(c *conn) error {
-		out = nil
 		var head ident.FeedSeq
 		if _, err := one(c, `SELECT COALESCE(MAX(feed_seq), 0) FROM log`, nil, &head); err != nil {
 			return err
 		}
 		var last int64
-		err := each(c, func(rows *sql.Rows) error {
-			e, err := scanEvent(rows, &last)
-			head++
-			e.FeedSeq = head
-			out = append(out, e)
-			return err
-		}, `SELECT id, room_id, body FROM outbox ORDER BY id LIMIT ?`, limit)
-		if err != nil || len(out) == 0 {
+		var err error
+		if out, last, err = s.waiting(c, limit); err != nil || len(out) == 0 {
 			return err
 		}
+		for i := range out {
+			out[i].FeedSeq = head + 1 + ident.FeedSeq(i)
+		}
 		if _, err := c.exec(`INSERT INTO log (feed_seq, room_id, committed_at, body)
-			SELECT ? + ROW_NUMBER() OVER (ORDER BY id), room_id, committed_at, body FROM outbox WHERE id <= ?`,
-			int64(head)-int64(len(out)), last); err != nil {
+			SELECT ? + ROW_NUMBER() OVER (ORDER BY id), room_id, committed_at, body FROM outbox WHERE id <= ?`, int64(head), last); err != nil {
 			return err
 		}
 		_, err = c.exec(`DELETE FROM outbox WHERE id <= ?`, last)
@@ -47,6 +42,32 @@ func (s *Rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, err
 		return nil, err // after an ended ctx the unit may still run: out is its own
 	}
 	return out, nil
+}
+
+// waiting lists the oldest events of the outbox, and the id of the last. What this process put there
+// lately is still in memory; the rest, after a restart, is read and decoded.
+func (s *Rooms) waiting(c *conn, limit int) (out []event.RoomEvent, last int64, err error) {
+	known := true
+	err = each(c, func(rows *sql.Rows) error {
+		if err := rows.Scan(&last); err != nil {
+			return err
+		}
+		e, found := s.recent[last]
+		delete(s.recent, last)
+		known = known && found
+		out = append(out, e)
+		return nil
+	}, `SELECT id FROM outbox ORDER BY id LIMIT ?`, limit)
+	if err != nil || known {
+		return out, last, err
+	}
+	out = nil
+	err = each(c, func(rows *sql.Rows) error {
+		e, err := scanEvent(rows, &last)
+		out = append(out, e)
+		return err
+	}, `SELECT id, room_id, body FROM outbox ORDER BY id LIMIT ?`, limit)
+	return out, last, err
 }
 
 // scanEvent reads one row. An event that we wrote and cannot read is handed on as far as it can

@@ -20,7 +20,10 @@ type Rooms struct {
 	epoch string
 	clock func() time.Time
 	// fresh are the events of the running transaction, handed to subscriber after its commit.
-	fresh      []event.RoomEvent
+	fresh []event.RoomEvent
+	// recent are events in the outbox by its ids, to spare the sequencer reading them back. It may lack
+	// any; it never holds one that differs from the row.
+	recent     map[int64]event.RoomEvent
 	subscriber func([]event.RoomEvent)
 	stop       context.CancelFunc
 }
@@ -31,7 +34,7 @@ func OpenRooms(path string) (*Rooms, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Rooms{group: newGroup(write), read: read, clock: time.Now, subscriber: func([]event.RoomEvent) {}}
+	s := &Rooms{group: newGroup(write), read: read, clock: time.Now, recent: map[int64]event.RoomEvent{}, subscriber: func([]event.RoomEvent) {}}
 	if err := s.loadEpoch(write); err != nil {
 		return nil, errors.Join(err, read.Close(), write.close())
 	}
@@ -41,7 +44,7 @@ func OpenRooms(path string) (*Rooms, error) {
 			s.fresh = nil
 		}
 	}
-	s.group.aborted = func() { s.fresh = nil }
+	s.group.aborted = s.forgetRecent
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.group.runLoop(ctx)
@@ -75,13 +78,21 @@ func (s *Rooms) Write(ctx context.Context, work func(command.Tx) error) error {
 		before, kept := len(s.fresh), false
 		defer func() { // also when work panics
 			if !kept {
-				s.fresh = s.fresh[:before]
+				fresh := s.fresh[:before]
+				s.forgetRecent() // the rolled back ids will be given again
+				s.fresh = fresh
 			}
 		}()
 		err := work(&roomsTx{roomsReader{c}, s, c})
 		kept = err == nil
 		return err
 	})
+}
+
+// forgetRecent drops what memory holds of a transaction that is void.
+func (s *Rooms) forgetRecent() {
+	s.fresh = nil
+	clear(s.recent)
 }
 
 // Read is command.Store.

@@ -110,6 +110,20 @@ func (c *conn) exec(text string, args ...any) (int64, error) {
 	return n, engineFault(err)
 }
 
+// insert is exec for one new row; it returns the row's id.
+func (c *conn) insert(text string, args ...any) (int64, error) {
+	s, err := c.stmt(text)
+	if err != nil {
+		return 0, err
+	}
+	res, err := s.Exec(args...)
+	if err != nil {
+		return 0, engineFault(err)
+	}
+	id, err := res.LastInsertId()
+	return id, engineFault(err)
+}
+
 func (c *conn) query(text string, args ...any) (*sql.Rows, error) {
 	s, err := c.stmt(text)
 	if err != nil {

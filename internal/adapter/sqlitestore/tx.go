@@ -87,6 +87,9 @@ func (tx *roomsTx) saveSession(role ownership.Role, s room.Session) error {
 	return err
 }
 
+// recentMax bounds the events kept for the sequencer; it is never far behind.
+const recentMax = 4 * queueMax
+
 // append puts events into the outbox, in the transaction of the state they speak of.
 func (tx *roomsTx) append(events []event.RoomEvent) error {
 	now := tx.store.clock().UTC().Truncate(time.Millisecond)
@@ -96,8 +99,12 @@ func (tx *roomsTx) append(events []event.RoomEvent) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.c.exec(`INSERT INTO outbox (room_id, committed_at, body) VALUES (?, ?, ?)`, int64(e.RoomID), millis(now), body); err != nil {
+		id, err := tx.c.insert(`INSERT INTO outbox (room_id, committed_at, body) VALUES (?, ?, ?)`, int64(e.RoomID), millis(now), body)
+		if err != nil {
 			return err
+		}
+		if len(tx.store.recent) < recentMax {
+			tx.store.recent[id] = e
 		}
 		tx.store.fresh = append(tx.store.fresh, e)
 	}
