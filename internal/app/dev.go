@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -45,6 +46,10 @@ type Dev struct {
 	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`
 }
 
+// gcPercent lets the heap grow to three times what lives: the live part is small (rooms on air, the
+// feed's newest frames) and commands make much that dies young. GOGC overrules it.
+const gcPercent = 200
+
 // devEnv is what dev takes from the command line besides its own flags.
 type devEnv struct {
 	Data, Token string
@@ -59,6 +64,9 @@ func Command() kong.Option {
 // Run serves until ctx ends. It prints the addresses, the token, and a last line when it is ready;
 // what goes on later is logged to stderr.
 func (d *Dev) Run(ctx context.Context, stdout io.Writer, g *cli.Globals) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	env := devEnv{Data: g.Data, Token: g.Token, Stdout: stdout}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: d.LogLevel}))
 	if err := os.MkdirAll(env.Data, 0o700); err != nil {
