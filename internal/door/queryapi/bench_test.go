@@ -21,6 +21,7 @@ func (r *resident) Put(e *query.Entry) *query.Entry       { r.entry = e; return 
 func (r *resident) Clear()                                {}
 func (r *resident) Len() int                              { return 1 }
 func (r *resident) ProvenAt() time.Time                   { return time.Time{} }
+func (r *resident) Held(ident.RoomID) (time.Time, bool)   { return time.Time{}, false }
 func (r *resident) Complete() bool                        { return true }
 
 func hotServer() *HTTP {

@@ -101,6 +101,8 @@ func (s *shelf) find(takes func(view.RoomCard) bool) (out []view.RoomCard, err e
 func (s *shelf) Areas(context.Context) ([]view.Area, error) { return s.areas, s.down }
 func (s *shelf) Complete() bool                             { return true }
 
+func (s *shelf) Held(ident.RoomID) (time.Time, bool) { return time.Time{}, false }
+
 func (s *shelf) ProvenAt() time.Time {
 	s.RLock()
 	defer s.RUnlock()

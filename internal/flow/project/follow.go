@@ -3,6 +3,8 @@ package project
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -176,6 +178,7 @@ func (p *Projector) resume(ctx context.Context, at Position) error {
 	p.at, p.areas, p.told = at, areas, at.Epoch
 	for _, d := range open {
 		p.parked[d.Room] = &parkedRoom{}
+		p.held.hold(d.Room, time.Time{}) // how old its card is, nobody remembers
 	}
 	p.audience.Changed(Change{Contiguous: at.Contiguous}) // where the feed ends, before the first event says so
 	return nil
@@ -186,6 +189,7 @@ func (p *Projector) forget(at Position) {
 	p.at, p.areas = at, 0
 	clear(p.ahead)
 	clear(p.versions)
+	p.held.free(slices.Collect(maps.Keys(p.parked))...)
 	clear(p.parked)
 	p.proof.asked = time.Time{}
 	p.proof.filled.Store(false)

@@ -197,3 +197,37 @@ func TestBytesThatAreNoEventPassNoStation(t *testing.T) {
 		})
 	})
 }
+
+func TestAParkedRoomIsNotFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, views := memory.NewRooms("one log"), memory.NewViews()
+		write(t, b, 1, "old")
+		source := &lateSource{Rooms: b}
+		p := newHonest(source, views, &told{}, nil)
+		running(t, p, func() {
+			source.refuse(errors.New("no state transfer now"))
+			garbage := project.Delivery{Courier: station.Queue, Room: 1, Raw: []byte("?"), Unreadable: errors.New("no event")}
+			if err := p.Apply(t.Context(), []project.Delivery{garbage}); err != nil {
+				t.Fatal(err)
+			}
+			parkedAt := time.Now()
+			write(t, b, 1, "new")
+			write(t, b, 2, "another")
+			time.Sleep(10 * time.Second)
+			if time.Since(p.ProvenAt()) > time.Second || titleOf(t, views, 1) != "old" {
+				t.Fatalf("proven at %s, room 1 is %q", p.ProvenAt(), titleOf(t, views, 1))
+			}
+			if since, parked := p.Held(1); !parked || since.After(parkedAt) {
+				t.Errorf("room 1: parked %t, since %s", parked, since)
+			}
+			if _, parked := p.Held(2); parked {
+				t.Error("room 2 is held for room 1")
+			}
+			source.refuse(nil)
+			time.Sleep(time.Minute)
+			if _, parked := p.Held(1); parked || titleOf(t, views, 1) != "new" {
+				t.Errorf("room 1 is %q, parked %t, after the transfer", titleOf(t, views, 1), parked)
+			}
+		})
+	})
+}

@@ -3,6 +3,8 @@ package project
 import (
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -28,6 +30,44 @@ type parkedRoom struct {
 	passed ident.Version
 }
 
+// held tells readers which rooms are parked; they ask with every answer, so nothing held costs them
+// one load.
+type held struct {
+	n     atomic.Int64
+	mu    sync.RWMutex
+	since map[ident.RoomID]time.Time
+}
+
+// Held is query.Freshness.
+func (p *Projector) Held(id ident.RoomID) (since time.Time, parked bool) {
+	h := &p.held
+	if h.n.Load() == 0 {
+		return time.Time{}, false
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	since, parked = h.since[id]
+	return since, parked
+}
+
+func (h *held) hold(id ident.RoomID, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, already := h.since[id]; !already {
+		h.since[id] = since
+	}
+	h.n.Store(int64(len(h.since)))
+}
+
+func (h *held) free(ids ...ident.RoomID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range ids {
+		delete(h.since, id)
+	}
+	h.n.Store(int64(len(h.since)))
+}
+
 // park writes a dead letter and holds its room; all others flow on. p.mu is held.
 func (p *Projector) park(ctx context.Context, d Delivery, why error) error {
 	e := &d.Event
@@ -35,6 +75,7 @@ func (p *Projector) park(ctx context.Context, d Delivery, why error) error {
 	if len(raw) > maxRawParked {
 		raw = raw[:maxRawParked]
 	}
+	p.held.hold(d.Room, p.ProvenAt()) // before the feed moves on: what is proven then is not true of this room
 	now := p.clock()
 	b := Batch{Park: []Parked{{
 		Room: d.Room, Version: e.Version, Seq: e.FeedSeq, Type: e.Type, Courier: d.Courier,
@@ -50,6 +91,9 @@ func (p *Projector) park(ctx context.Context, d Delivery, why error) error {
 	}
 	b.Feed = pl.batch.Feed
 	if err := p.write(ctx, b); err != nil {
+		if p.parked[d.Room] == nil {
+			p.held.free(d.Room) // the event comes again
+		}
 		return err
 	}
 	p.count("parked", 1)
@@ -125,6 +169,7 @@ func (p *Projector) release(ctx context.Context, id ident.RoomID, by string, at 
 		}
 	}
 	delete(p.parked, id)
+	p.held.free(id)
 	p.count("healed", 1)
 	return nil
 }

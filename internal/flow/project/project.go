@@ -56,6 +56,7 @@ type Projector struct {
 	versions map[ident.RoomID]ident.Version
 	areas    ident.Version
 	parked   map[ident.RoomID]*parkedRoom
+	held     held
 	proof    proof
 	wroteAt  time.Time // when the newest transaction was done
 	// behind asks Run to look at the log now instead of at the next tick.
@@ -71,7 +72,7 @@ const maxVersions = 200_000
 func New(c Config) *Projector {
 	p := &Projector{views: c.Views, source: c.Source, audience: c.Audience, observer: c.Observer, count: c.Count,
 		logger: c.Logger, clock: c.Clock, ahead: map[ident.FeedSeq]struct{}{}, versions: map[ident.RoomID]ident.Version{},
-		parked: map[ident.RoomID]*parkedRoom{}, behind: make(chan struct{}, 1)}
+		parked: map[ident.RoomID]*parkedRoom{}, held: held{since: map[ident.RoomID]time.Time{}}, behind: make(chan struct{}, 1)}
 	if p.clock == nil {
 		p.clock = time.Now
 	}

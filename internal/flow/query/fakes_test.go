@@ -151,6 +151,7 @@ type proof struct {
 	mu         sync.Mutex
 	provenAt   time.Time
 	incomplete bool
+	heldSince  time.Time
 }
 
 func (p *proof) ProvenAt() time.Time {
@@ -158,6 +159,8 @@ func (p *proof) ProvenAt() time.Time {
 	defer p.mu.Unlock()
 	return p.provenAt
 }
+
+func (p *proof) Held(ident.RoomID) (time.Time, bool) { return p.heldSince, !p.heldSince.IsZero() }
 
 func (p *proof) Complete() bool {
 	p.mu.Lock()

@@ -36,6 +36,9 @@ type Cache interface {
 type Freshness interface {
 	// ProvenAt is the newest moment at which the views were known to hold everything committed.
 	ProvenAt() time.Time
+	// Held: the room is parked, its changes are not applied; what was proven after since is not true of it.
+	// Asked with every answer.
+	Held(id ident.RoomID) (since time.Time, parked bool)
 	// Complete is false while views are being filled: then a missing room proves nothing.
 	Complete() bool
 }

@@ -151,6 +151,9 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 // complete, or when e's own change happened. Never negative.
 func (r *Rooms) Age(e *Entry) time.Duration {
 	proven := r.freshness.ProvenAt()
+	if since, parked := r.freshness.Held(e.ID); parked && since.Before(proven) {
+		proven = since
+	}
 	if e.At.After(proven) {
 		proven = e.At
 	}
