@@ -8,7 +8,7 @@
   const source = box.dataset.player;
   const native = video.canPlayType("application/vnd.apple.mpegurl") !== "" && !Hls.isSupported();
   const firstRetry = 1000, lastRetry = 8000; // ms: a playlist appears some seconds after the broadcast began
-  const stuck = 4000; // ms: a stream that is well never makes anybody wait so long
+  const patience = 6; // s: a stream that is well, in fragments of a second, makes nobody wait so long
 
   let hls = null, timer = 0, wait = firstRetry, onAir = false;
 
@@ -65,14 +65,16 @@
     }
   }
 
-  // hls.js does not notice every way to hang: an encoder that comes back without its sound, for one,
-  // leaves it waiting for sound. A picture that should move and does not is tuned in anew.
-  let seen = -1;
+  // hls.js does not notice every way to hang: when an encoder comes back without its sound, it waits
+  // for sound, and jumps along with the stream meanwhile. Whoever has nothing to show tunes in anew.
+  let hungry = 0;
   setInterval(() => {
-    const moves = !hls || video.paused || box.dataset.now !== "LIVE" || video.currentTime !== seen;
-    seen = video.currentTime;
-    if (!moves) again();
-  }, stuck);
+    const fed = !hls || video.paused || box.dataset.now !== "LIVE" || video.readyState > HTMLMediaElement.HAVE_CURRENT_DATA;
+    hungry = fed ? 0 : hungry + 1;
+    if (hungry < patience) return;
+    hungry = 0;
+    again();
+  }, 1000);
 
   video.addEventListener("playing", () => { wait = firstRetry; box.classList.add("playing"); });
   video.addEventListener("error", () => { if (native) again(); });
