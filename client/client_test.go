@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -268,5 +270,27 @@ func TestTheFeedEndsWithWhatCannotPass(t *testing.T) {
 				t.Errorf("%d events, then %v", events, last)
 			}
 		})
+	}
+}
+
+func TestAConnectionThatIsResetIsALostAnswer(t *testing.T) {
+	var resets atomic.Int64
+	c := commandSide(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if resets.Add(1) > 2 {
+				next.ServeHTTP(w, r)
+				return
+			}
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0) // closing is then a reset, as that of a killed process
+			_ = conn.Close()
+		})
+	})
+	if _, err := c.CreateRoom(t.Context(), &greenroom.NewRoom{Title: "A"}); err != nil {
+		t.Error(err)
 	}
 }

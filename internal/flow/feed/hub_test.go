@@ -401,3 +401,25 @@ func TestMemoryIsBoundedInBytes(t *testing.T) {
 		t.Error("50 frames of 18 bytes fit into 200")
 	}
 }
+
+func TestAWatcherGoesOnWhileALostStoreIsFilledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := filled(10, 3)
+		w := watch(t, h, 10, feed.Filter{})
+		h.Advance(frames(1, 4), 4) // the same log, from its beginning
+		got := make(chan []feed.Frame, 1)
+		go func() {
+			f, err := w.Next(t.Context())
+			if err != nil {
+				t.Errorf("next: %v", err)
+			}
+			got <- f
+		}()
+		synctest.Wait()
+		s.put(frames(11, 11)...)
+		h.Advance(frames(5, 11), 11)
+		if f := <-got; len(f) != 1 || f[0].Seq != 11 {
+			t.Errorf("got %v", f)
+		}
+	})
+}
