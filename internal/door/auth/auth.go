@@ -4,8 +4,9 @@
 // Two kinds of token are taken. The ops token is one opaque text from the configuration, compared
 // in constant time by its hash. A JWT is signed with EdDSA, names the issuer "greenroom", expires, and
 // carries its rights in the space-separated claim "scope". Everything else is UNAUTHENTICATED, and
-// the answer never says which check failed nor shows any part of the token. An Authenticator is
-// immutable and safe for concurrent use; nothing here logs.
+// the answer never says which check failed nor shows any part of the token. A JWT that was found good
+// is remembered by its hash until it expires, as a signature costs more than most commands. An
+// Authenticator is safe for concurrent use; nothing here logs.
 package auth
 
 import (
@@ -41,6 +42,8 @@ type Authenticator struct {
 	hasOps  bool
 	key     ed25519.PublicKey
 	parser  *jwt.Parser
+	clock   func() time.Time
+	known   verified
 }
 
 // New makes an Authenticator. An empty opsToken or a nil key switches that kind of token off.
@@ -53,6 +56,8 @@ func New(opsToken string, key ed25519.PublicKey, clock func() time.Time) *Authen
 		opsHash: sha256.Sum256([]byte(opsToken)),
 		hasOps:  opsToken != "",
 		key:     key,
+		clock:   clock,
+		known:   verified{byHash: map[[sha256.Size]byte]holder{}},
 		parser: jwt.NewParser(
 			jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithIssuer(Issuer),
 			jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(clock),
@@ -73,12 +78,19 @@ func (a *Authenticator) Caller(_ context.Context, bearer string) (command.Caller
 	if a.key == nil {
 		return command.Caller{}, refused()
 	}
+	if caller, ok := a.known.find(sum, a.clock()); ok {
+		return caller, nil
+	}
 	var c claims
 	_, err := a.parser.ParseWithClaims(bearer, &c, func(*jwt.Token) (any, error) { return a.key, nil })
 	if err != nil {
 		return command.Caller{}, refused()
 	}
-	return c.caller()
+	caller, err := c.caller()
+	if err == nil {
+		a.known.keep(sum, holder{caller, c.ExpiresAt.Add(leeway)}, a.clock())
+	}
+	return caller, err
 }
 
 // opsCaller is whoever holds the ops token: it may do everything, and owns rooms as anchor 1, so
