@@ -2,7 +2,9 @@ package queryapi
 
 import (
 	"crypto/rand"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -30,6 +32,11 @@ func logFault(log *slog.Logger, f *fault.Error, requestID string) {
 	if f.Code == fault.Internal || f.Code == fault.StoreUnavailable {
 		log.Error("read failed", slog.String("request_id", requestID), slog.String("error", f.Error()))
 	}
+}
+
+// panicked is the fault of what a recovered handler threw; the stack goes to the log with it.
+func panicked(p any) error {
+	return fault.Internal.Wrap(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "something failed inside; the request id finds it in the log")
 }
 
 // maxRequestID bounds an id that comes from outside and goes into a log.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -40,11 +41,14 @@ type GRPC struct {
 	server  *grpc.Server
 	serving context.Context
 	stop    context.CancelFunc
+	feeds   atomic.Int64
+	// patience is writeWithin, but for tests.
+	patience time.Duration
 }
 
 // NewGRPC makes a server on ln, which Run closes.
 func NewGRPC(c Config, ln net.Listener) *GRPC {
-	s := &GRPC{Config: c, ln: ln}
+	s := &GRPC{Config: c, ln: &boundedListener{Listener: ln, max: maxConns}, patience: writeWithin}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	s.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
@@ -117,16 +121,25 @@ func encodedHandler[Req any](name string, method func(*GRPC, context.Context, *R
 	}
 }
 
-func (s *GRPC) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	resp, err := handle(ctx, req)
+func (s *GRPC) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
+	defer s.recovered(ctx, &err)
+	resp, err = handle(ctx, req)
 	if err != nil {
 		return nil, s.status(ctx, err)
 	}
 	return resp, nil
 }
 
-func (s *GRPC) streaming(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+func (s *GRPC) streaming(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	defer s.recovered(ss.Context(), &err)
 	return s.status(ss.Context(), handle(srv, ss))
+}
+
+// recovered answers for a panic: grpc would let one call end the process.
+func (s *GRPC) recovered(ctx context.Context, err *error) {
+	if p := recover(); p != nil {
+		*err = s.status(ctx, panicked(p))
+	}
 }
 
 // status makes the gRPC status of an error, with the fault as its detail. What already is a status

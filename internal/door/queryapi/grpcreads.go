@@ -3,6 +3,7 @@ package queryapi
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -10,6 +11,7 @@ import (
 
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
@@ -113,6 +115,10 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 	for _, t := range req.GetTypes() {
 		filter.Types = append(filter.Types, event.Type(t))
 	}
+	defer s.feeds.Add(-1)
+	if s.feeds.Add(1) > maxFeeds {
+		return tooManyFeeds()
+	}
 	ctx, cancel := context.WithCancel(out.Context())
 	defer cancel()
 	defer context.AfterFunc(s.serving, cancel)()
@@ -128,11 +134,33 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 		case err != nil:
 			return err
 		}
+		if err := s.send(out, frames); err != nil {
+			return err
+		}
+	}
+}
+
+// send gives up on a client that does not take what it asked for. Flow control would let it hold its
+// place for ever, and no deadline of the connection sees it: the connection is read, the stream is not.
+// The send that is left behind ends when the caller returns, as that ends the stream.
+func (s *GRPC) send(out grpc.ServerStreamingServer[roomv1.RoomEvent], frames []feed.Frame) error {
+	sent := make(chan error, 1)
+	go func() {
 		for i := range frames {
 			if err := sendFrame(out, &frames[i]); err != nil {
-				return err
+				sent <- err
+				return
 			}
 		}
+		sent <- nil
+	}()
+	late := time.NewTimer(s.patience)
+	defer late.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-late.C:
+		return fault.DeadlineExceeded.New("the client does not read its feed")
 	}
 }
 

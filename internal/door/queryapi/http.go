@@ -31,7 +31,7 @@ const (
 	answerWithin = 3 * time.Second
 	// stopWithin bounds the wait for answers being written when the process stops.
 	stopWithin = 5 * time.Second
-	// maxConns bounds memory: each connection holds a read buffer of maxHead.
+	// maxConns bounds memory, for each protocol: a connection holds a read buffer of maxHead.
 	maxConns = 10_000
 	// maxFeeds leaves room for reads when everybody subscribes.
 	maxFeeds = 8_000
@@ -59,13 +59,14 @@ type HTTP struct {
 
 // NewHTTP makes a server on ln, which Run closes.
 func NewHTTP(c Config, ln net.Listener) *HTTP {
-	s := &HTTP{Config: c, ln: slackListener{ln}}
+	s := &HTTP{Config: c, ln: slackListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}}}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	s.server = fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.unreadable,
+		HeaderReceived:        lastIfItHasABody,
 		Logger:                quiet{c.Log},
-		Concurrency:           maxConns,
+		Concurrency:           2 * maxConns, // the listener's bound comes first, and says so in our words
 		ReadBufferSize:        maxHead,
 		MaxRequestBodySize:    maxBody,
 		ReadTimeout:           readWithin,
@@ -97,6 +98,16 @@ func (s *HTTP) Run(ctx context.Context) error {
 		return fmt.Errorf("queryapi: http: stop: %w", err)
 	}
 	return nil
+}
+
+// lastIfItHasABody makes a request with a body the last of its connection. Reads have none, and where
+// one ends is what proxies and servers disagree about: what follows it may not be a request.
+func lastIfItHasABody(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
+	const chunked = -1
+	if n := h.ContentLength(); n > 0 || n == chunked {
+		h.SetConnectionClose()
+	}
+	return unchanged
 }
 
 // unreadable answers what fasthttp could not read as a request.

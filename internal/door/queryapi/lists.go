@@ -126,7 +126,7 @@ func (s *HTTP) liveIDs(ctx *fasthttp.RequestCtx, _ context.Context) error {
 				return // the client is gone
 			}
 			if sent++; sent%4096 == 0 {
-				allowWrite(conn)
+				s.allowWrite(conn)
 			}
 		}
 		w.WriteString("]}")

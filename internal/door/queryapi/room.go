@@ -19,6 +19,7 @@ var (
 	headerAllowOrigin  = []byte("Access-Control-Allow-Origin")
 	headerCacheControl = []byte("Cache-Control")
 	headerETag         = []byte("Etag")
+	headerExpose       = []byte("Access-Control-Expose-Headers")
 	headerIfNoneMatch  = []byte("If-None-Match")
 	headerMinVersion   = []byte("X-Room-Min-Version")
 	headerStale        = []byte("X-Room-Stale")
@@ -26,8 +27,11 @@ var (
 	headerVersion      = []byte("X-Room-Version")
 
 	anyOrigin = []byte("*")
-	typeJSON  = []byte("application/json")
-	yes       = []byte("true")
+	// exposed is what a web page may read of an answer besides its body: without being told so, a
+	// browser hides how fresh a room is.
+	exposed  = []byte("ETag, Retry-After, X-Request-Id, X-Room-Age-Ms, X-Room-Stale, X-Room-Version")
+	typeJSON = []byte("application/json")
+	yes      = []byte("true")
 
 	// cachedBriefly lets a CDN turn a crowd into one request a second for each of its edges. A
 	// second is what a viewer does not notice; for five more it may show the old card while it asks.

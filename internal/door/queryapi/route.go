@@ -16,7 +16,9 @@ const roomsPath = "/v1/rooms/"
 
 // handle is the door. Nearly all requests are GET /v1/rooms/{id} and leave in the first lines.
 func (s *HTTP) handle(ctx *fasthttp.RequestCtx) {
+	defer s.recovered(ctx)
 	ctx.Response.Header.SetCanonical(headerAllowOrigin, anyOrigin)
+	ctx.Response.Header.SetCanonical(headerExpose, exposed)
 	if id, ok := roomTarget(ctx.Request.Header.RequestURI()); ok && (ctx.IsGet() || ctx.IsHead()) {
 		s.room(ctx, id)
 		return
@@ -32,6 +34,14 @@ func (s *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		s.fail(ctx, fault.MethodNotAllowed.New("%s is not one of %s", ctx.Method(), methods))
 	default:
 		s.answer(ctx, answer)
+	}
+}
+
+// recovered answers for a panic: fasthttp would let one request end the process.
+func (s *HTTP) recovered(ctx *fasthttp.RequestCtx) {
+	if p := recover(); p != nil {
+		ctx.Response.Reset()
+		s.fail(ctx, panicked(p))
 	}
 }
 

@@ -31,7 +31,7 @@ func (s *HTTP) watch(ctx *fasthttp.RequestCtx, within context.Context) error {
 	}
 	if s.feeds.Add(1) > maxFeeds {
 		s.feeds.Add(-1)
-		return fault.Overloaded.New("%d feeds are being followed already", maxFeeds)
+		return tooManyFeeds()
 	}
 	sse := bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("text/event-stream"))
 	out := &stream{server: s, watcher: w, conn: ctx.Conn(), sse: sse}
@@ -78,6 +78,10 @@ func feedQuery(ctx *fasthttp.RequestCtx) (ident.FeedSeq, feed.Filter, error) {
 		}
 	}
 	return ident.FeedSeq(after), f, nil
+}
+
+func tooManyFeeds() error {
+	return fault.Overloaded.New("%d feeds are being followed already", maxFeeds)
 }
 
 // stream is one client that follows the feed.
@@ -155,7 +159,7 @@ func (o *stream) end(w *bufio.Writer, err error) {
 }
 
 func (o *stream) flush(w *bufio.Writer) error {
-	allowWrite(o.conn)
+	o.server.allowWrite(o.conn)
 	return w.Flush()
 }
 
@@ -178,4 +182,6 @@ func (o *stream) hear(left context.CancelFunc) (stop func()) {
 }
 
 // allowWrite gives the next part of a long answer its own time; a client that does not take it is cut.
-func allowWrite(c net.Conn) { _ = c.SetWriteDeadline(time.Now().Add(writeWithin)) }
+func (s *HTTP) allowWrite(c net.Conn) {
+	_ = c.SetWriteDeadline(time.Now().Add(s.server.WriteTimeout))
+}

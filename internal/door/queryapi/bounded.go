@@ -1,0 +1,64 @@
+package queryapi
+
+import (
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+)
+
+// refuseWithin bounds what a connection that is refused costs the others that wait to be accepted:
+// a few hundred bytes into an empty socket buffer do not wait at all.
+const refuseWithin = 100 * time.Millisecond
+
+// boundedListener hands out at most max connections at a time. Those beyond are closed at once,
+// after refuse (may be nil) told them why.
+type boundedListener struct {
+	net.Listener
+	max    int64
+	refuse func(net.Conn)
+
+	open atomic.Int64
+}
+
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= l.max {
+			return &boundedConn{Conn: c, open: &l.open}, nil
+		}
+		l.open.Add(-1)
+		if l.refuse != nil {
+			l.refuse(c)
+		}
+		_ = c.Close()
+	}
+}
+
+// boundedConn gives its place back when it is closed; servers close a connection more than once.
+type boundedConn struct {
+	net.Conn
+	open   *atomic.Int64
+	closed atomic.Bool
+}
+
+func (c *boundedConn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.open.Add(-1)
+	}
+	return c.Conn.Close()
+}
+
+// refuseHTTP answers before there is a request: the connection itself is one too many.
+func refuseHTTP(c net.Conn) {
+	f := fault.Overloaded.New("%d connections are open already", maxConns)
+	body := f.Envelope(requestID(""))
+	_ = c.SetWriteDeadline(time.Now().Add(refuseWithin))
+	_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
+		"Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s", f.Code.HTTP, len(body), body)
+}
