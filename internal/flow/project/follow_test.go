@@ -3,6 +3,7 @@ package project_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,7 +69,7 @@ func TestAnotherLog(t *testing.T) {
 		s.converged(t)
 
 		other := memory.NewRooms("e2")
-		s.source.Rooms = other
+		set(s.source, &s.source.Rooms, other)
 		s.rooms = other
 		s.edit(5)
 		s.sequence()
@@ -126,10 +127,10 @@ func TestLostViewsWhoseResetFails(t *testing.T) {
 		s.restart()
 		s.quiet()
 		s.must(s.bring(s.log(1, 2)...))
-		stubborn.refusals = 3
+		stubborn.refusals.Store(3)
 		s.views.Lose()
 		s.quiet()
-		if stubborn.refusals != 0 {
+		if stubborn.refusals.Load() >= 0 {
 			t.Fatal("nobody tried to reset")
 		}
 		s.converged(t)
@@ -139,12 +140,11 @@ func TestLostViewsWhoseResetFails(t *testing.T) {
 // stubbornViews refuse to be reset a few times.
 type stubbornViews struct {
 	*memory.Views
-	refusals int
+	refusals atomic.Int32
 }
 
 func (v *stubbornViews) Reset(ctx context.Context, p project.Position) error {
-	if v.refusals > 0 {
-		v.refusals--
+	if v.refusals.Add(-1) >= 0 {
 		return fault.StoreUnavailable.New("locked")
 	}
 	return v.Views.Reset(ctx, p)
@@ -204,7 +204,7 @@ func TestFreshnessUnderLoad(t *testing.T) {
 // TestFreshnessEndsWithTheSource: nothing is proven by one's own memory.
 func TestFreshnessEndsWithTheSource(t *testing.T) {
 	onStage(t, func(s *stage) {
-		s.source.head = func(h project.Head) (project.Head, error) { return h, errors.New("away") }
+		set(s.source, &s.source.head, func(h project.Head) (project.Head, error) { return h, errors.New("away") })
 		gone := time.Now()
 		s.must(s.bring(s.log(1, 2)...)) // the couriers still work
 		s.pass(10 * time.Second)
@@ -214,7 +214,7 @@ func TestFreshnessEndsWithTheSource(t *testing.T) {
 		if s.version(1) != 1 || !s.p.Complete() {
 			t.Error("the couriers' events were not applied")
 		}
-		s.source.head = nil
+		set(s.source, &s.source.head, nil)
 		s.pass(time.Second)
 		if age := time.Since(s.p.ProvenAt()); age > time.Second {
 			t.Errorf("with the source back, nothing was proven for %s", age)

@@ -17,14 +17,14 @@ var errCard = errors.New("the card cannot be stored")
 
 // refuse makes the views refuse every card of a room, as one that is too large would be.
 func (s *stage) refuse(id ident.RoomID) {
-	s.views.Fail = func(b project.Batch) error {
+	s.fail(func(b project.Batch) error {
 		for _, c := range b.Cards {
 			if c.ID == id {
 				return errCard
 			}
 		}
 		return nil
-	}
+	})
 }
 
 // TestPoisonParksItsRoomOnly: the neighbours in its batch are applied at once, its own room when B's state has come.
@@ -58,7 +58,7 @@ func TestPoisonParksItsRoomOnly(t *testing.T) {
 				if name == "unreadable" && string(open[0].Raw) != "\xffgarbage" {
 					t.Errorf("what arrived was kept as %q", open[0].Raw)
 				}
-				s.views.Fail = func(project.Batch) error { return nil }
+				s.fail(nil)
 				s.quiet()
 				s.converged(t)
 				letter := s.letters(false)[0]
@@ -81,11 +81,11 @@ func TestPoisonParksItsRoomOnly(t *testing.T) {
 func TestStoreAwayParksNobody(t *testing.T) {
 	onStage(t, func(s *stage) {
 		events := s.log(1, 2)
-		s.views.Fail = func(project.Batch) error { return fault.StoreUnavailable.New("locked") }
+		s.fail(func(project.Batch) error { return fault.StoreUnavailable.New("locked") })
 		if err := s.bring(events...); !errors.Is(err, fault.StoreUnavailable) {
 			t.Errorf("the queue was told %v, want STORE_UNAVAILABLE so that it brings the batch again", err)
 		}
-		s.views.Fail = func(project.Batch) error { return nil }
+		s.fail(nil)
 		s.must(s.bring(events...))
 		if list := s.letters(false); len(list) != 0 {
 			t.Errorf("dead letters: %+v", list)
@@ -123,7 +123,7 @@ func TestHealBacksOff(t *testing.T) {
 		if n := s.letters(true)[0].Attempts - before; n > 4 {
 			t.Errorf("%d attempts in the next 30 s", n)
 		}
-		s.views.Fail = func(project.Batch) error { return nil }
+		s.fail(nil)
 		s.pass(31 * time.Second)
 		s.converged(t)
 	})
@@ -151,7 +151,7 @@ func TestRedrive(t *testing.T) {
 		if got, err := s.p.Redrive(context.Background(), letter.ID); err == nil {
 			t.Errorf("a redrive of what still cannot be stored says %+v", got)
 		}
-		s.views.Fail = func(project.Batch) error { return nil }
+		s.fail(nil)
 		got, err := s.p.Redrive(context.Background(), letter.ID)
 		if err != nil || got.HealedBy != "redrive" || got.HealedAt.IsZero() || s.version(2) != 1 {
 			t.Errorf("redriven: %+v, %v, the room at %s", got, err, s.version(2))
@@ -179,7 +179,7 @@ func TestBrokenLog(t *testing.T) {
 		return list
 	}
 	onStage(t, func(s *stage) {
-		s.source.events = breaks
+		set(s.source, &s.source.events, breaks)
 		s.log(1, 2, 1, 2) // no courier brings them
 		s.pass(5 * time.Second)
 		check := func(when string) {
@@ -209,12 +209,12 @@ func TestEventDuringHealing(t *testing.T) {
 	onStage(t, func(s *stage) {
 		events := s.log(1)
 		once := false
-		s.source.snapshot = func() {
+		set(s.source, &s.source.snapshot, func() {
 			if !once {
 				once = true
 				s.must(s.bring(s.log(1)...)) // version 2 is committed and brought while version 1 is transferred
 			}
-		}
+		})
 		bad := delivery(station.Queue, events[0])
 		bad.Unreadable = errors.New("no event")
 		s.must(s.p.Apply(context.Background(), []project.Delivery{bad}))
@@ -232,7 +232,7 @@ func TestParkedAcrossRestart(t *testing.T) {
 		s.refuse(2)
 		s.must(s.bring(s.log(1, 2)...))
 		s.stop()
-		s.views.Fail = func(project.Batch) error { return nil }
+		s.fail(nil)
 		s.restart()
 		s.quiet()
 		if open := s.letters(true); len(open) != 0 {

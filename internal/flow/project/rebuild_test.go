@@ -25,7 +25,7 @@ func TestRebuildOnline(t *testing.T) {
 	onStage(t, func(s *stage) {
 		s.must(s.bring(s.log(1, 2, 3)...))
 		during := 0
-		s.source.snapshots = func(page []view.RoomCard) ([]view.RoomCard, error) {
+		set(s.source, &s.source.snapshots, func(page []view.RoomCard) ([]view.RoomCard, error) {
 			if during++; during == 1 { // after the first page was read, before it is stored
 				if s.p.BeginRebuild() {
 					t.Error("two rebuilds at once")
@@ -39,9 +39,9 @@ func TestRebuildOnline(t *testing.T) {
 				}
 			}
 			return page, nil
-		}
+		})
 		s.must(s.rebuild())
-		s.source.snapshots = nil
+		set(s.source, &s.source.snapshots, nil)
 		if during == 0 {
 			t.Fatal("nothing was scanned")
 		}
@@ -80,11 +80,11 @@ func TestFailedRebuild(t *testing.T) {
 	onStage(t, func(s *stage) {
 		s.must(s.bring(s.log(1, 2)...))
 		away := errors.New("the source is away")
-		s.source.snapshots = func([]view.RoomCard) ([]view.RoomCard, error) { return nil, away }
+		set(s.source, &s.source.snapshots, func([]view.RoomCard) ([]view.RoomCard, error) { return nil, away })
 		if err := s.rebuild(); !errors.Is(err, away) {
 			t.Errorf("the rebuild says %v", err)
 		}
-		s.source.snapshots = nil
+		set(s.source, &s.source.snapshots, nil)
 		if g := s.p.Progress(); g.Phase != project.Failed || !strings.Contains(g.Error, "away") || g.FinishedAt.IsZero() {
 			t.Errorf("the progress is %+v", g)
 		}
@@ -131,15 +131,15 @@ func TestForgetfulCopy(t *testing.T) {
 	onStage(t, func(s *stage) {
 		s.must(s.bring(s.log(1, 2, 3)...))
 		first := true
-		s.source.snapshots = func(page []view.RoomCard) ([]view.RoomCard, error) {
+		set(s.source, &s.source.snapshots, func(page []view.RoomCard) ([]view.RoomCard, error) {
 			if first && len(page) == 3 {
 				first = false
 				page = []view.RoomCard{page[0], page[2]}
 			}
 			return page, nil
-		}
+		})
 		s.must(s.rebuild())
-		s.source.snapshots = nil
+		set(s.source, &s.source.snapshots, nil)
 		if first {
 			t.Fatal("nothing was scanned")
 		}

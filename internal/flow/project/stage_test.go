@@ -42,40 +42,54 @@ func TestMain(m *testing.M) {
 // source is B as the projector sees it, with hooks where a test lets it lie or fail.
 type source struct {
 	*memory.Rooms
+	mu        sync.Mutex // of the hooks and of Rooms
 	head      func(project.Head) (project.Head, error)
 	events    func([]event.RoomEvent) []event.RoomEvent
 	snapshot  func()
 	snapshots func([]view.RoomCard) ([]view.RoomCard, error)
 }
 
+// set changes a hook while the projector runs.
+func set[T any](s *source, hook *T, to T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*hook = to
+}
+
+func get[T any](s *source, hook *T) T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *hook
+}
+
 func (s *source) Head(ctx context.Context) (project.Head, error) {
-	h, err := s.Rooms.Head(ctx)
-	if s.head != nil && err == nil {
-		return s.head(h)
+	h, err := get(s, &s.Rooms).Head(ctx)
+	if head := get(s, &s.head); head != nil && err == nil {
+		return head(h)
 	}
 	return h, err
 }
 
 func (s *source) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
-	list, err := s.Rooms.Events(ctx, after, limit)
-	if s.events != nil {
-		list = s.events(list)
+	list, err := get(s, &s.Rooms).Events(ctx, after, limit)
+	if events := get(s, &s.events); events != nil {
+		list = events(list)
 	}
 	return list, err
 }
 
 func (s *source) Snapshot(ctx context.Context, id ident.RoomID) (view.RoomCard, bool, error) {
-	card, found, err := s.Rooms.Snapshot(ctx, id)
-	if s.snapshot != nil {
-		s.snapshot() // the world moves on after the answer was read
+	card, found, err := get(s, &s.Rooms).Snapshot(ctx, id)
+	if moveOn := get(s, &s.snapshot); moveOn != nil {
+		moveOn() // the world moves on after the answer was read
 	}
 	return card, found, err
 }
 
 func (s *source) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
-	list, err := s.Rooms.Snapshots(ctx, after, limit)
-	if s.snapshots != nil && err == nil {
-		return s.snapshots(list)
+	list, err := get(s, &s.Rooms).Snapshots(ctx, after, limit)
+	if snapshots := get(s, &s.snapshots); snapshots != nil && err == nil {
+		return snapshots(list)
 	}
 	return list, err
 }
@@ -93,12 +107,28 @@ type stage struct {
 	mu      sync.Mutex
 	changes []project.Change
 	counts  map[string]int
+	refusal func(project.Batch) error // of the views, nil for none
 }
 
 func newStage(t *testing.T) *stage {
 	s := &stage{T: t, rooms: memory.NewRooms("e1"), views: memory.NewViews(), counts: map[string]int{}, stop: func() {}}
 	s.source, s.store = &source{Rooms: s.rooms}, s.views
+	s.views.Fail = func(b project.Batch) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.refusal == nil {
+			return nil
+		}
+		return s.refusal(b)
+	}
 	return s
+}
+
+// fail makes the views refuse what the function says; nil ends it.
+func (s *stage) fail(refusal func(project.Batch) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = refusal
 }
 
 // onStage runs a test with a projector that follows the log.
