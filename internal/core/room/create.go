@@ -81,10 +81,26 @@ func (d *Description) check() error {
 	if d.Policy > TakeOver {
 		return invalid("publisher_policy", "unknown policy")
 	}
-	return text("language", d.Language, MaxLanguage)
+	return language(d.Language)
 }
 
-// text refuses what cannot be shown or stored: broken UTF-8, control characters, too much of it.
+// language takes the letters of a BCP 47 tag, not only those tags that are registered: the registry
+// grows, and nothing here depends on a language being known.
+func language(s string) error {
+	if len(s) > MaxLanguage {
+		return invalid("language", "%d characters, at most %d", len(s), MaxLanguage)
+	}
+	odd := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-'
+	}
+	if strings.ContainsFunc(s, odd) {
+		return invalid("language", `must be a BCP 47 tag, as "en" or "zh-Hans"`)
+	}
+	return nil
+}
+
+// text refuses what cannot be shown or stored: broken UTF-8, control characters, too much of it, and
+// what turns around the direction of the text that is shown after it.
 func text(field, s string, limit int) error {
 	if !utf8.ValidString(s) {
 		return invalid(field, "must be valid UTF-8")
@@ -92,11 +108,15 @@ func text(field, s string, limit int) error {
 	if n := utf8.RuneCountInString(s); n > limit {
 		return invalid(field, "%d characters, at most %d", n, limit)
 	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
+	if strings.ContainsFunc(s, unicode.IsControl) || strings.ContainsFunc(s, turns) {
 		return invalid(field, "must not hold control characters")
 	}
 	return nil
 }
+
+// turns knows the embeddings, overrides and isolates of Unicode's bidirectional algorithm. The marks
+// (U+200E, U+200F), which people type, end with their letter and pass.
+func turns(c rune) bool { return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) }
 
 // coverURL takes http and https only: the address lands in pages as it is.
 func coverURL(s string) error {
