@@ -110,8 +110,8 @@ func roomService() *grpc.ServiceDesc {
 func encodedHandler[Req any](name string, method func(*GRPC, context.Context, *Req) (encoded, error)) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		in := new(Req)
-		if err := decode(in); err != nil {
-			return nil, err
+		if decode(in) != nil { // grpc says INTERNAL, which would be a fault of ours
+			return nil, srv.(*GRPC).status(ctx, fault.InvalidArgument.New("the message cannot be read"))
 		}
 		handle := func(ctx context.Context, req any) (any, error) { return method(srv.(*GRPC), ctx, req.(*Req)) }
 		if intercept == nil {

@@ -247,3 +247,13 @@ func TestAWebPageMayReadHowFreshARoomIs(t *testing.T) {
 		}
 	}
 }
+
+func TestAMessageThatCannotBeReadIsTheCallersFault(t *testing.T) {
+	s := NewGRPC(crowded(t), nil)
+	defer s.stop()
+	handle := encodedHandler("GetRoom", (*GRPC).getRoom)
+	_, err := handle(s, t.Context(), func(any) error { return status.Error(codes.Internal, "grpc: failed to unmarshal") }, s.unary)
+	if st := status.Convert(err); st.Code() != codes.InvalidArgument || len(st.Details()) != 1 {
+		t.Errorf("ended with %v", err)
+	}
+}
