@@ -60,7 +60,9 @@ func open(path, schema string, d durability) (write *conn, read *sql.DB, err err
 	if _, err := c.ExecContext(context.Background(), schema); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("sqlitestore: schema of %s: %w", path, err), write.close())
 	}
-	read, err = sql.Open("sqlite", dsn("query_only(1)"))
+	// mode=rw makes no file: a reader that connects after the file was deleted must fail, not find an
+	// empty database without a table in the deleted one's place.
+	read, err = sql.Open("sqlite", dsn("query_only(1)")+"&mode=rw")
 	if err != nil {
 		return nil, nil, errors.Join(err, write.close())
 	}
