@@ -65,7 +65,7 @@ func (w *world) anchor(ctx context.Context, d *dice) {
 		if !ok {
 			continue
 		}
-		switch d.intN(6) {
+		switch d.intN(7) {
 		case 0, 1, 2:
 			title := fmt.Sprintf("title %d", d.intN(1000))
 			w.do(ctx, d, func(l *life, m command.Meta) (*room.Room, error) {
@@ -85,8 +85,25 @@ func (w *world) anchor(ctx context.Context, d *dice) {
 				_, err := l.Anchor.CreateArea(ctx, m, 0, name)
 				return struct{}{}, err
 			})
+		case 6:
+			w.rotate(ctx, d, id)
 		}
 	}
+}
+
+// rotate makes the room's key a new one; the old one opens nothing from then on.
+func (w *world) rotate(ctx context.Context, d *dice, id ident.RoomID) {
+	old := w.keyOf(id)
+	oldID, _ := room.ParseKeyID(old)
+	next, _, err := try(ctx, w, d, func(l *life, m command.Meta) (command.NewKey, error) {
+		return l.Anchor.RotateKey(ctx, m, id, oldID, 0)
+	})
+	if err != nil {
+		return // somebody else rotated it
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.keys[id], w.retired[id] = next.Shown, old
 }
 
 // stop ends whatever runs. Each attempt may end another session than the one before.
@@ -122,11 +139,29 @@ func (w *world) encoder(ctx context.Context, name int) {
 		if !ok {
 			continue
 		}
+		if d.intN(4) == 0 {
+			w.knock(ctx, id)
+		}
 		client := fmt.Sprintf("encoder-%d-%d", name, n)
 		p := command.Publishing{Stream: id.String(), Key: w.keyOf(id), Publisher: room.Publisher{MediaServer: "nginx-rtmp", ClientID: client}}
 		if w.publish(ctx, id, p) {
 			w.broadcast(ctx, d, id, p)
 		}
+	}
+}
+
+// knock tries the room's retired key.
+func (w *world) knock(ctx context.Context, id ident.RoomID) {
+	w.mu.Lock()
+	old := w.retired[id]
+	w.mu.Unlock()
+	l := w.alive()
+	if old == "" || l == nil {
+		return
+	}
+	p := command.Publishing{Stream: old, Publisher: room.Publisher{MediaServer: "nginx-rtmp", ClientID: "old key"}}
+	if _, err := l.Anchor.GoLive(ctx, command.Meta{}, p); err == nil {
+		w.violated("room %s: a key that was rotated away opened it", id)
 	}
 }
 
@@ -170,7 +205,7 @@ func (w *world) broadcast(ctx context.Context, d *dice, id ident.RoomID, p comma
 		if l == nil {
 			continue
 		}
-		asked := clock()
+		asked, late := clock(), w.succeeded(id, p)
 		if _, err := l.Anchor.Renew(ctx, meta, p); err != nil {
 			continue
 		}
@@ -179,16 +214,35 @@ func (w *world) broadcast(ctx context.Context, d *dice, id ident.RoomID, p comma
 			h.until = asked.Add(terms.Lease)
 		}
 		w.mu.Unlock()
+		if late {
+			w.violated("room %s: %s renewed a session that is another's", id, p.Publisher.ClientID)
+		}
 	}
 	if d.intN(3) == 0 {
 		return // died: no callback
 	}
-	w.release(id)
+	if d.intN(3) == 0 {
+		pause(ctx, time.Duration(d.intN(12_000))*time.Millisecond) // the callback is late, others may be live
+	}
 	for repeats := 1 + d.intN(2); repeats > 0; repeats-- {
+		late := w.succeeded(id, p)
+		if !late {
+			w.release(id)
+		}
 		if l := w.alive(); l != nil {
-			_, _ = l.Anchor.Unpublish(ctx, meta, p) // a media server does not ask what came of it
+			if _, err := l.Anchor.Unpublish(ctx, meta, p); err == nil && late {
+				w.violated("room %s: the late callback of %s interrupted another's session", id, p.Publisher.ClientID)
+			}
 		}
 	}
+}
+
+// succeeded reports whether another publisher was let in after p: then p never holds the room again.
+func (w *world) succeeded(id ident.RoomID, p command.Publishing) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.holders[id]
+	return h != nil && h.client != p.Publisher.ClientID
 }
 
 // vandal wipes the broker, loses room_c and rebuilds it, now and then.
@@ -209,7 +263,11 @@ func (w *world) vandal(ctx context.Context) {
 				_ = l.Projector.Rebuild(ctx) // it may fail in this weather; what counts is what viewers see
 			}
 		case 3:
-			w.bus.PublishRaw(ident.RoomID(d.intN(5)), []byte("not an event"))
+			id, ok := w.pick(d)
+			if !ok || d.intN(2) == 0 {
+				id = ident.RoomID(d.intN(5)) // of the area tree, or of a room that never was
+			}
+			w.bus.PublishRaw(id, []byte("not an event"))
 		}
 	}
 }

@@ -24,6 +24,8 @@ type line struct {
 	Prev    ident.Version `json:"prev_version,string"`
 	Type    event.Type    `json:"type"`
 	Cause   string        `json:"cause"`
+	Actor   string        `json:"actor"`
+	At      time.Time     `json:"occurred_at"`
 }
 
 // calm ends the weather, stops the broadcasts that have no media server (no lease would end
@@ -132,6 +134,19 @@ func (w *world) checkLog(t *testing.T, lines []line) {
 			t.Errorf("feed %d: room %s goes from version %s to %s (prev %s, %s)", n.FeedSeq, n.Room, at[n.Room], n.Version, n.Prev, n.Type)
 		}
 		at[n.Room] = n.Version
+		w.checkAmnesty(t, n)
+	}
+}
+
+// checkAmnesty: while the process was away no publisher could renew, so no lease ends before they could.
+func (w *world) checkAmnesty(t *testing.T, n line) {
+	if n.Actor != "lease" {
+		return
+	}
+	for _, start := range w.starts {
+		if !n.At.Before(start) && n.At.Before(start.Add(terms.Lease)) {
+			t.Errorf("feed %d: %s of room %s by its lease, %s after a start", n.FeedSeq, n.Type, n.Room, n.At.Sub(start))
+		}
 	}
 }
 
@@ -170,6 +185,7 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 		}
 		w.checkAnswer(ctx, t, b)
 	}
+	w.checkAreas(ctx, t)
 	if !w.now.Projector.Complete() {
 		t.Error("the views never became complete")
 	}
@@ -186,6 +202,16 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 	}
 	for id := range live {
 		t.Errorf("the live list still holds room %s", id)
+	}
+}
+
+func (w *world) checkAreas(ctx context.Context, t *testing.T) {
+	truth, version, _ := w.rooms.Areas(ctx)
+	stored, _ := w.views.Areas(ctx)
+	shown, err := w.now.Reads.Areas(ctx)
+	want := string(view.AppendAreas(nil, truth))
+	if err != nil || string(view.AppendAreas(nil, stored)) != want || string(view.AppendAreas(nil, shown.Areas)) != want {
+		t.Errorf("areas at version %s: B has %s, room_c %v, viewers get %v, %v", version, want, stored, shown, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/app"
 	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
@@ -61,6 +62,17 @@ func call[T any](l *life, do func() (T, error)) (T, error) {
 	return out, nil
 }
 
+// ask is a call that may go unanswered and leaves nothing behind.
+func ask[T any](l *life, do func() (T, error)) (T, error) {
+	return call(l, func() (T, error) {
+		if l.dice.chance(l.w.faults.unanswered) {
+			var none T
+			return none, fault.StoreUnavailable.New("sim: no answer")
+		}
+		return do()
+	})
+}
+
 func run(l *life, do func() error) error {
 	_, err := call(l, func() (struct{}, error) { return struct{}{}, do() })
 	return err
@@ -77,7 +89,8 @@ func (r rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 }
 
 func (r rooms) Read(ctx context.Context, look func(command.Reader) error) error {
-	return run(r.l, func() error { return r.Rooms.Read(ctx, look) })
+	_, err := ask(r.l, func() (struct{}, error) { return struct{}{}, r.Rooms.Read(ctx, look) })
+	return err
 }
 
 func (r rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
@@ -85,7 +98,7 @@ func (r rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, erro
 }
 
 func (r rooms) After(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
-	return call(r.l, func() ([]event.RoomEvent, error) { return r.Rooms.After(ctx, after, limit) })
+	return ask(r.l, func() ([]event.RoomEvent, error) { return r.Rooms.After(ctx, after, limit) })
 }
 
 func (r rooms) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
@@ -93,11 +106,27 @@ func (r rooms) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]ev
 }
 
 func (r rooms) Head(ctx context.Context) (project.Head, error) {
-	return call(r.l, func() (project.Head, error) { return r.Rooms.Head(ctx) })
+	return ask(r.l, func() (project.Head, error) { return r.Rooms.Head(ctx) })
+}
+
+func (r rooms) Snapshot(ctx context.Context, id ident.RoomID) (card view.RoomCard, found bool, err error) {
+	card, err = ask(r.l, func() (view.RoomCard, error) {
+		card, found, err = r.Rooms.Snapshot(ctx, id)
+		return card, err
+	})
+	return card, found, err
+}
+
+func (r rooms) Areas(ctx context.Context) (areas []view.Area, version ident.Version, err error) {
+	areas, err = ask(r.l, func() ([]view.Area, error) {
+		areas, version, err = r.Rooms.Areas(ctx)
+		return areas, err
+	})
+	return areas, version, err
 }
 
 func (r rooms) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
-	return call(r.l, func() ([]view.RoomCard, error) { return r.Rooms.Snapshots(ctx, after, limit) })
+	return ask(r.l, func() ([]view.RoomCard, error) { return r.Rooms.Snapshots(ctx, after, limit) })
 }
 
 // views is room_c as one life sees it.
@@ -110,6 +139,39 @@ func (v views) Write(ctx context.Context, b project.Batch) ([]ident.RoomID, erro
 	return call(v.l, func() ([]ident.RoomID, error) { return v.Views.Write(ctx, b) })
 }
 
+func (v views) Versions(ctx context.Context, ids []ident.RoomID) (map[ident.RoomID]ident.Version, error) {
+	return ask(v.l, func() (map[ident.RoomID]ident.Version, error) { return v.Views.Versions(ctx, ids) })
+}
+
+func (v views) Position(ctx context.Context) (project.Position, error) {
+	return ask(v.l, func() (project.Position, error) { return v.Views.Position(ctx) })
+}
+
+func (v views) AreasVersion(ctx context.Context) (ident.Version, error) {
+	return ask(v.l, func() (ident.Version, error) { return v.Views.AreasVersion(ctx) })
+}
+
+func (v views) Parked(ctx context.Context, q project.ParkedQuery) ([]project.Parked, error) {
+	return ask(v.l, func() ([]project.Parked, error) { return v.Views.Parked(ctx, q) })
+}
+
+func (v views) Cards(ctx context.Context, ids []ident.RoomID) ([]view.RoomCard, error) {
+	return ask(v.l, func() ([]view.RoomCard, error) { return v.Views.Cards(ctx, ids) })
+}
+
+func (v views) ShadowCards(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
+	return ask(v.l, func() ([]view.RoomCard, error) { return v.Views.ShadowCards(ctx, after, limit) })
+}
+
+// Reopen tells the viewer that what it saw may be gone.
+func (v views) Reopen(ctx context.Context) (bool, error) {
+	lost, err := v.Views.Reopen(ctx)
+	if lost {
+		v.l.w.emptied.Add(1)
+	}
+	return lost, err
+}
+
 func (v views) WriteShadow(ctx context.Context, b project.Batch) error {
 	return run(v.l, func() error { return v.Views.WriteShadow(ctx, b) })
 }
@@ -119,11 +181,12 @@ func (v views) Switch(ctx context.Context) error {
 }
 
 func (v views) Reset(ctx context.Context, p project.Position) error {
+	v.l.w.emptied.Add(1)
 	return run(v.l, func() error { return v.Views.Reset(ctx, p) })
 }
 
 func (v views) Frames(ctx context.Context, after ident.FeedSeq, limit int) ([]feed.Frame, error) {
-	return call(v.l, func() ([]feed.Frame, error) { return v.Views.Frames(ctx, after, limit) })
+	return ask(v.l, func() ([]feed.Frame, error) { return v.Views.Frames(ctx, after, limit) })
 }
 
 // bus is the broker as one life sees it.

@@ -63,6 +63,7 @@ func runSeed(t *testing.T, seed uint64) {
 	}
 	all.Go(func() { w.vandal(storm) })
 	all.Go(func() { follower.follow(storm) })
+	all.Go(func() { newViewer(w).watch(storm) })
 	all.Wait()
 
 	w.calm()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/adapter/memory"
@@ -20,7 +21,7 @@ import (
 
 // faults are the odds of each fault, per step or per event.
 type faults struct {
-	crash, commitLost, ackLost, refuse, drop, repeat, delay, viewRefuses float64
+	crash, commitLost, ackLost, refuse, drop, repeat, delay, viewRefuses, unanswered float64
 }
 
 // drawFaults gives every seed its own weather: some calm, some with one fault only, some wild.
@@ -33,7 +34,7 @@ func drawFaults(r *rand.Rand) faults {
 	}
 	return faults{
 		crash: odds(0.004), commitLost: odds(0.05), ackLost: odds(0.05), refuse: odds(0.1),
-		drop: odds(0.3), repeat: odds(0.3), delay: odds(0.3), viewRefuses: odds(0.05),
+		drop: odds(0.3), repeat: odds(0.3), delay: odds(0.3), viewRefuses: odds(0.05), unanswered: odds(0.05),
 	}
 }
 
@@ -55,10 +56,14 @@ type world struct {
 	lifeMu sync.Mutex
 	now    *life
 	lives  int
+	starts []time.Time
+	// emptied counts how often room_c began anew.
+	emptied atomic.Int64
 
 	acks     []ack // what was acknowledged
 	known    []ident.RoomID
 	keys     map[ident.RoomID]string
+	retired  map[ident.RoomID]string // a key that was acknowledged to open nothing any more
 	policies map[ident.RoomID]room.PublisherPolicy
 	holders  map[ident.RoomID]*holder
 	wrong    []string // what must not happen, and did
@@ -73,7 +78,7 @@ type ack struct {
 
 func newWorld(seed uint64) *world {
 	w := &world{seed: seed, faults: drawFaults(newDice(seed, "weather").rand), rooms: memory.NewRooms(fmt.Sprintf("sim-%d", seed)), views: memory.NewViews(),
-		keys: map[ident.RoomID]string{}, policies: map[ident.RoomID]room.PublisherPolicy{}, holders: map[ident.RoomID]*holder{}}
+		keys: map[ident.RoomID]string{}, retired: map[ident.RoomID]string{}, policies: map[ident.RoomID]room.PublisherPolicy{}, holders: map[ident.RoomID]*holder{}}
 	store, viewStore, broker := newDice(seed, "store"), newDice(seed, "views"), newDice(seed, "broker")
 	w.rooms.Clock = clock
 	w.rooms.Fail = func(step memory.Step) error {
@@ -133,6 +138,7 @@ func (w *world) start() {
 	w.lifeMu.Lock()
 	defer w.lifeMu.Unlock()
 	w.lives++
+	w.starts = append(w.starts, clock())
 	d := newDice(w.seed, fmt.Sprint("life ", w.lives))
 	l := &life{w: w, dice: d, done: make(chan struct{})}
 	l.Corridor = app.NewCorridor(app.CorridorConfig{
@@ -164,7 +170,11 @@ func (w *world) keep(ctx context.Context) {
 	d := newDice(w.seed, "keeper")
 	for ctx.Err() == nil {
 		if w.alive() == nil {
-			pause(ctx, time.Duration(d.intN(2000))*time.Millisecond)
+			down := time.Duration(d.intN(2000)) * time.Millisecond
+			if d.intN(4) == 0 {
+				down += terms.Lease // every lease ends meanwhile, and no publisher can renew
+			}
+			pause(ctx, down)
 			w.start()
 		}
 		pause(ctx, 50*time.Millisecond)
