@@ -24,8 +24,8 @@ func TestGapPullsTheState(t *testing.T) {
 			t.Errorf("%d gaps, the room at %s, want 1 gap and B's state, 4", s.counted("gap"), s.version(1))
 		}
 		s.must(s.bring(events[1], events[3], events[3]))
-		if s.counted("duplicate") != 3 {
-			t.Errorf("%d duplicates, want 3", s.counted("duplicate"))
+		if n := s.counted("duplicate"); n < 3 { // the log's follower may have brought some at the same moment
+			t.Errorf("%d duplicates, want at least 3", n)
 		}
 		s.converged(t)
 	})
