@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -54,22 +55,45 @@ func (l *Leases) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var failed []error
-		moved := false
-		for _, id := range due {
-			did, err := l.expire(ctx, id)
-			moved = moved || did
-			if errors.Is(err, fault.StoreUnavailable) || ctx.Err() != nil {
-				return err
-			}
-			if err != nil {
-				failed = append(failed, fmt.Errorf("room %s: %w", id, err))
-			}
+		moved, err := l.expireAll(ctx, due)
+		if errors.Is(err, fault.StoreUnavailable) || ctx.Err() != nil {
+			return err
 		}
 		if len(due) < sweepBatch || !moved {
-			return errors.Join(failed...)
+			return err
 		}
 	}
+}
+
+// expireAll works on all rooms at once, so that they share commits: when a media server dies with a hundred
+// thousand streams, one commit for each would keep the last of them live for minutes. The first goes
+// alone: a store that takes nothing is asked once.
+func (l *Leases) expireAll(ctx context.Context, due []ident.RoomID) (moved bool, err error) {
+	var (
+		mu     sync.Mutex
+		failed []error
+		all    sync.WaitGroup
+	)
+	one := func(id ident.RoomID) {
+		did, err := l.expire(ctx, id)
+		mu.Lock()
+		defer mu.Unlock()
+		moved = moved || did
+		if err != nil {
+			failed = append(failed, fmt.Errorf("room %s: %w", id, err))
+		}
+	}
+	if len(due) > 0 {
+		one(due[0])
+	}
+	if err := errors.Join(failed...); errors.Is(err, fault.StoreUnavailable) {
+		return moved, err
+	}
+	for _, id := range due[min(1, len(due)):] {
+		all.Go(func() { one(id) })
+	}
+	all.Wait()
+	return moved, errors.Join(failed...)
 }
 
 func (l *Leases) expire(ctx context.Context, id ident.RoomID) (did bool, err error) {
