@@ -117,6 +117,7 @@ func (w *world) check(t *testing.T, f *follower) {
 	defer stop()
 	for f.cursor < head.Seq && catch.Err() == nil {
 		f.until(catch, w.now)
+		pause(catch, 100*time.Millisecond) // virtual time stands still for who does not wait
 	}
 	if f.cursor != head.Seq {
 		t.Errorf("the follower ends at %d, the log at %d", f.cursor, head.Seq)
