@@ -86,7 +86,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 		return err
 	}
 	media := hooks.New(hooks.Config{
-		Publishers: h.corridor.Anchor, Secret: d.HookSecret, Allow: d.HookAllow, Log: h.log,
+		Publishers: h.corridor.Anchor, Secret: d.HookSecret, Allow: d.HookAllow, Log: h.log, Traceparent: h.traceparent,
 		Count: func(server, call, result string) { h.metrics.hooks.WithLabelValues(server, call, result).Inc() },
 	})
 	h.door, err = commandapi.New(commandapi.Config{

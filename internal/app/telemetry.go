@@ -68,9 +68,9 @@ func (s spans) Passed(p station.Passage) {
 	span.End(trace.WithTimestamp(p.At))
 }
 
-// traceparent begins a trace for a command that no request brought one for: the console's.
+// traceparent begins a trace for a command that came without one: from the console or a media server.
 func (h *house) traceparent(ctx context.Context) string {
-	ctx, span := h.tracing.Tracer("greenroom/console").Start(ctx, "console.command")
+	ctx, span := h.tracing.Tracer("greenroom/app").Start(ctx, "command")
 	defer span.End()
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)

@@ -35,6 +35,7 @@ func (v *Views) ShadowCards(ctx context.Context, after ident.RoomID, limit int) 
 func (v *Views) Switch(context.Context) error {
 	return v.shadowing(false, `DROP TABLE card`, `DROP TABLE feed`,
 		`ALTER TABLE card_next RENAME TO card`, `ALTER TABLE feed_next RENAME TO feed`,
+		`CREATE INDEX feed_by_room ON feed (room_id, feed_seq)`,
 		`CREATE INDEX card_by_anchor ON card (anchor_id, room_id)`, `CREATE INDEX card_on_air ON card (room_id) WHERE on_air = 1`)
 }
 

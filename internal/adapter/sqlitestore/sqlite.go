@@ -212,6 +212,12 @@ func engineFault(err error) error {
 	return fault.StoreUnavailable.Wrap(err, "the database does not take the request")
 }
 
+// isDamaged reports whether the file holds something that no database would write.
+func isDamaged(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+}
+
 // Times are stored as milliseconds since 1970, zero as 0.
 func millis(t time.Time) int64 {
 	if t.IsZero() {

@@ -28,15 +28,36 @@ type Views struct {
 
 	writing  sync.Mutex // one writer at a time
 	shadowed atomic.Bool
+	// damaged: the engine met a page that is none. The next Reopen puts the file aside.
+	damaged atomic.Bool
 }
 
 // OpenViews opens or creates the file.
 func OpenViews(path string) (*Views, error) {
 	v := &Views{path: path}
-	if err := v.openFile(); err != nil {
+	err := v.openFile()
+	if isDamaged(err) {
+		v.putAside()
+		err = v.openFile()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// putAside moves a damaged file out of the way, for whoever wants to know what happened to it; what
+// it held can be rebuilt. Only the newest one is kept.
+func (v *Views) putAside() {
+	_ = os.Rename(v.path, v.path+".damaged") // openFile says what is wrong if this fails
+	v.removeJournal()
+}
+
+// removeJournal drops the journal of a file that is gone: it must not be replayed into the new one.
+func (v *Views) removeJournal() {
+	for _, left := range []string{v.path + "-wal", v.path + "-shm"} {
+		_ = os.Remove(left)
+	}
 }
 
 func (v *Views) openFile() error {
@@ -66,18 +87,22 @@ func (v *Views) closeFile() error {
 }
 
 // Reopen is project.Views: it looks whether the file is still the one that was opened, and
-// begins an empty one when it was deleted or replaced underneath us.
+// begins an empty one when it was damaged, or deleted or replaced underneath us.
 func (v *Views) Reopen(context.Context) (lost bool, err error) {
 	info, err := os.Stat(v.path)
-	if err == nil && os.SameFile(info, v.opened) {
+	damaged := v.damaged.Load()
+	if err == nil && os.SameFile(info, v.opened) && !damaged {
 		return false, nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	_ = v.closeFile() // its files are gone already
-	for _, left := range []string{v.path + "-wal", v.path + "-shm"} {
-		_ = os.Remove(left) // the journal of a file that no longer exists must not be replayed into the new one
+	_ = v.closeFile() // what it cannot write any more is lost anyway
+	if damaged {
+		v.putAside()
+	} else {
+		v.removeJournal()
 	}
+	v.damaged.Store(false)
 	if err := v.openFile(); err != nil {
 		return true, fmt.Errorf("sqlitestore: begin %s anew: %w", v.path, err)
 	}
@@ -95,6 +120,7 @@ CREATE INDEX IF NOT EXISTS card_on_air ON card (room_id) WHERE on_air = 1;
 CREATE TABLE IF NOT EXISTS feed (
 	feed_seq INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, type TEXT NOT NULL, stored_at INTEGER NOT NULL, line BLOB NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS feed_by_room ON feed (room_id, feed_seq);
 CREATE TABLE IF NOT EXISTS area_tree (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS position (
 	id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, contiguous INTEGER NOT NULL, complete INTEGER NOT NULL
@@ -111,7 +137,15 @@ CREATE INDEX IF NOT EXISTS parked_open ON parked (room_id) WHERE healed_at = 0;
 func (v *Views) look(ctx context.Context, f func(querier) error) error {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return look(ctx, v.read, f)
+	return v.noticed(look(ctx, v.read, f))
+}
+
+// noticed remembers that the file is damaged.
+func (v *Views) noticed(err error) error {
+	if isDamaged(err) {
+		v.damaged.Store(true)
+	}
+	return err
 }
 
 // Cards is query.Views.

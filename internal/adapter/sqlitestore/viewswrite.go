@@ -20,7 +20,7 @@ func (v *Views) transact(f func(c *conn) error) error {
 	defer v.writing.Unlock()
 	c := v.write
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
+		return v.noticed(err)
 	}
 	err := f(c)
 	if err == nil {
@@ -29,7 +29,7 @@ func (v *Views) transact(f func(c *conn) error) error {
 	if err != nil {
 		_, _ = c.exec("ROLLBACK") // SQLite may have rolled back by itself
 	}
-	return err
+	return v.noticed(err)
 }
 
 // Write is project.Views.

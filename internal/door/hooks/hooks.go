@@ -86,6 +86,8 @@ type Config struct {
 	Allow []netip.Prefix
 	Count Count
 	Log   *slog.Logger
+	// Traceparent begins the trace (W3C) of a callback's command, for media servers bring none; nil for none.
+	Traceparent func(context.Context) string
 }
 
 // Hooks answers the callbacks; it is an http.Handler for everything below /hooks/.
@@ -95,11 +97,15 @@ type Hooks struct {
 	callers    callers
 	count      Count
 	log        *slog.Logger
+	trace      func(context.Context) string
 }
 
 // New makes the door. Count may be nil.
 func New(c Config) *Hooks {
-	h := &Hooks{publishers: c.Publishers, callers: newCallers(c.Secret, c.Allow), count: c.Count, log: c.Log}
+	h := &Hooks{publishers: c.Publishers, callers: newCallers(c.Secret, c.Allow), count: c.Count, log: c.Log, trace: c.Traceparent}
+	if h.trace == nil {
+		h.trace = func(context.Context) string { return "" }
+	}
 	if h.count == nil {
 		h.count = func(string, string, string) {}
 	}
@@ -147,7 +153,7 @@ func (h *Hooks) admit(w http.ResponseWriter, r *http.Request, server string) ([]
 func (h *Hooks) publish(ctx context.Context, p command.Publishing) (*room.Room, *fault.Error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	done, err := h.publishers.GoLive(ctx, meta(p), p)
+	done, err := h.publishers.GoLive(ctx, h.meta(ctx, p), p)
 	if err != nil {
 		return nil, h.refused(p.Publisher.MediaServer, callPublish, p, fault.Of(err))
 	}
@@ -159,7 +165,7 @@ func (h *Hooks) publish(ctx context.Context, p command.Publishing) (*room.Room, 
 func (h *Hooks) renew(ctx context.Context, p command.Publishing) *fault.Error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	_, err := h.publishers.Renew(ctx, meta(p), p)
+	_, err := h.publishers.Renew(ctx, h.meta(ctx, p), p)
 	switch f := fault.Of(err); {
 	case f == nil:
 		h.count(p.Publisher.MediaServer, callRenew, Renewed)
@@ -177,7 +183,7 @@ func (h *Hooks) renew(ctx context.Context, p command.Publishing) *fault.Error {
 func (h *Hooks) unpublish(ctx context.Context, p command.Publishing) *fault.Error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	_, err := h.publishers.Unpublish(ctx, meta(p), p)
+	_, err := h.publishers.Unpublish(ctx, h.meta(ctx, p), p)
 	switch f := fault.Of(err); {
 	case f == nil:
 		h.count(p.Publisher.MediaServer, callUnpublish, Interrupted)
@@ -218,8 +224,9 @@ func loggable(stream string) string {
 	return ""
 }
 
-func meta(p command.Publishing) command.Meta {
-	return command.Meta{Caller: command.Caller{
-		Subject: p.Publisher.MediaServer, Scopes: []command.Scope{command.ScopeService},
-	}}
+func (h *Hooks) meta(ctx context.Context, p command.Publishing) command.Meta {
+	return command.Meta{
+		Caller:      command.Caller{Subject: p.Publisher.MediaServer, Scopes: []command.Scope{command.ScopeService}},
+		Traceparent: h.trace(ctx),
+	}
 }
