@@ -2,6 +2,7 @@ package mediaserver_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/greenroomlive/greenroom/deploy/mediaserver"
+	"github.com/greenroomlive/greenroom/internal/e2e/stage"
 )
 
 func TestNoPlaceIsLeftOpen(t *testing.T) {
@@ -17,6 +19,35 @@ func TestNoPlaceIsLeftOpen(t *testing.T) {
 	})
 	if strings.Contains(conf, "${") {
 		t.Fatalf("left open: %s", conf)
+	}
+}
+
+// TestNginxTakesItsConfiguration asks nginx itself, with and without a secret. A warning is a failure:
+// it would greet whoever starts it.
+func TestNginxTakesItsConfiguration(t *testing.T) {
+	if missing := stage.MissingPackages(); len(missing) > 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("packages are missing: apt-get install %s", strings.Join(missing, " "))
+		}
+		t.Skipf("packages are missing: apt-get install %s", strings.Join(missing, " "))
+	}
+	for _, secret := range []string{"", "a secret; with # signs"} {
+		dir := t.TempDir()
+		conf := filepath.Join(dir, "nginx.conf")
+		text := mediaserver.NginxRTMP(mediaserver.Values{
+			RTMPAddr: "127.0.0.1:1935", HLSAddr: "127.0.0.1:8088", HooksAddr: "127.0.0.1:8089", GreenroomAddr: "127.0.0.1:8080", HookSecret: secret, RunDir: dir,
+		})
+		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		nginx, err := exec.LookPath("nginx")
+		if err != nil {
+			nginx = "/usr/sbin/nginx" // where Debian keeps it from ordinary users
+		}
+		out, err := exec.CommandContext(t.Context(), nginx, "-t", "-c", conf, "-e", filepath.Join(dir, "error.log")).CombinedOutput()
+		if err != nil || strings.Contains(string(out), "[warn]") {
+			t.Errorf("nginx -t: %v\n%s", err, out)
+		}
 	}
 }
 
