@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -72,8 +73,16 @@ func (c *roomGet) Run(ctx context.Context, s *session) error {
 type roomList struct {
 	Live   bool  `help:"Those on air, as viewers see them."`
 	Anchor int64 `help:"Those of this anchor."`
-	Area   int64 `help:"With --live: those under this area."`
+	Area   int64 `help:"With --live: those filed under this very area."`
 	Limit  int   `help:"At most so many." default:"200"`
+}
+
+// Validate is kong's.
+func (c *roomList) Validate() error {
+	if c.Area != 0 && !c.Live {
+		return errors.New("--area goes with --live")
+	}
+	return nil
 }
 
 func (c *roomList) Run(ctx context.Context, s *session) error {

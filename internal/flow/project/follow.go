@@ -64,21 +64,17 @@ func (p *Projector) Run(ctx context.Context) error {
 	defer tick.Stop()
 	var before ident.FeedSeq // where the feed ended at the last look
 	for {
-		nudged := false
 		end, err := p.look(ctx, before)
 		before = end
 		if err != nil && ctx.Err() == nil {
 			p.logger.Warn("project: cannot follow the log, will try again", "error", err)
 		}
-		for !nudged {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-				nudged = true
-			case <-p.behind:
-				before, nudged = p.At().Contiguous, true // something is known to be missing: fetch it at once
-			}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-p.behind:
+			before = p.At().Contiguous // something is known to be missing: fetch it at once
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	// StaleAfter is the age from which an answer is marked stale. The projector proves freshness
-	// about once a second; five proofs missed in a row are an outage, not a hiccup.
+	// several times a second; this many proofs missed in a row are an outage, not a hiccup.
 	StaleAfter = 5 * time.Second
 	// visibleWithin is how long a reader with a minimum version waits. Events take milliseconds;
 	// beyond half a second something is wrong, and the reader is better served by being told.
@@ -164,7 +164,7 @@ func (r *Rooms) Age(e *Entry) time.Duration {
 func Stale(age time.Duration) bool { return age > StaleAfter }
 
 func notFound(id ident.RoomID) error {
-	return fault.RoomNotFound.New("there is no room %s", id)
+	return fault.RoomNotFound.New("there is no room %s", id).With("room_id", id.String())
 }
 
 func gaveUp(ctx context.Context) error {

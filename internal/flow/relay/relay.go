@@ -204,6 +204,7 @@ func (r *Relay) standing(ctx context.Context) (ident.FeedSeq, error) {
 	if at > head {
 		at = 0 // it holds another log's events
 	}
+	r.published.Store(int64(at))
 	return max(at, head-refill), nil
 }
 
