@@ -245,12 +245,12 @@ func (w *world) succeeded(id ident.RoomID, p command.Publishing) bool {
 	return h != nil && h.client != p.Publisher.ClientID
 }
 
-// vandal wipes the broker, loses room_c and rebuilds it, now and then.
+// vandal wipes the broker, loses room_c, rebuilds it and prunes the log, now and then.
 func (w *world) vandal(ctx context.Context) {
 	d := newDice(w.seed, "vandal")
 	for ctx.Err() == nil {
 		pause(ctx, time.Duration(1000+d.intN(20_000))*time.Millisecond)
-		switch d.intN(4) {
+		switch d.intN(5) {
 		case 0:
 			w.note("broker wiped")
 			w.bus.Wipe()
@@ -268,6 +268,11 @@ func (w *world) vandal(ctx context.Context) {
 				id = ident.RoomID(d.intN(5)) // of the area tree, or of a room that never was
 			}
 			w.bus.PublishRaw(id, []byte("not an event"))
+		case 4:
+			if at := w.followed.Load(); at != 0 {
+				w.note("log pruned") // behind the follower: what room_c lacks of it comes by state transfer only
+				_, _ = w.rooms.Prune(ctx, time.Unix(0, at), time.Time{})
+			}
 		}
 	}
 }

@@ -99,6 +99,7 @@ func (f *follower) until(ctx context.Context, l *life) {
 			}
 			f.cursor = n.FeedSeq
 			f.lines = append(f.lines, n)
+			f.w.followed.Store(n.At.UnixNano())
 		}
 	}
 }

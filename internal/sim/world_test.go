@@ -59,6 +59,8 @@ type world struct {
 	starts []time.Time
 	// emptied counts how often room_c began anew.
 	emptied atomic.Int64
+	// followed is when the newest event that the follower has was made, in Unix nanoseconds.
+	followed atomic.Int64
 
 	acks     []ack // what was acknowledged
 	known    []ident.RoomID
