@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
@@ -71,5 +72,30 @@ func damage(t *testing.T, v *Views, path string) {
 	}
 	if err := errors.Join(f.Close(), v.openFile()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestHealedLettersAreForgotten: what was healed long ago goes, what is open stays however old it is.
+func TestHealedLettersAreForgotten(t *testing.T) {
+	views, err := OpenViews(filepath.Join(t.TempDir(), "room_c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = views.Close() }()
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	for _, b := range []project.Batch{
+		{Park: []project.Parked{{Room: 1, ParkedAt: day(1)}, {Room: 2, ParkedAt: day(1)}, {Room: 3, ParkedAt: day(1)}}},
+		{Heal: []project.Healing{{Room: 1, By: "redrive", At: day(2)}, {Room: 2, By: "redrive", At: day(20)}}},
+	} {
+		if _, err := views.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more, err := views.Prune(t.Context(), day(10)); err != nil || more {
+		t.Fatalf("Prune: more %v, %v", more, err)
+	}
+	left, err := views.Parked(t.Context(), project.ParkedQuery{Limit: 10})
+	if err != nil || len(left) != 2 || left[0].Room != 3 || left[1].Room != 2 {
+		t.Errorf("left are %+v, %v", left, err)
 	}
 }

@@ -270,11 +270,15 @@ func (v *Views) Count(ctx context.Context) (int64, error) {
 	return n, err
 }
 
-// Prune forgets feed lines stored before keep, in bounded steps; the newest stays.
+// Prune forgets feed lines stored before keep and dead letters healed before it, in bounded steps; the newest line stays.
 func (v *Views) Prune(_ context.Context, keep time.Time) (more bool, err error) {
 	err = v.transact(func(c *conn) error {
 		n, err := c.exec(pruneQuery("feed", "stored_at"), pruneBatch, millis(keep))
-		more = n >= pruneBatch-1
+		if err != nil {
+			return err
+		}
+		m, err := c.exec(`DELETE FROM parked WHERE id IN (SELECT id FROM parked WHERE healed_at > 0 AND healed_at < ? LIMIT ?)`, millis(keep), pruneBatch)
+		more = n >= pruneBatch-1 || m == pruneBatch
 		return err
 	})
 	return more, err
