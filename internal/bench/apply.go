@@ -55,8 +55,9 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 	if err != nil {
 		return c, err
 	}
+	c.made = newEdits(c.rooms.Epoch(), rooms)
 	c.Corridor = app.NewCorridor(app.CorridorConfig{
-		Engines:  app.Engines{Rooms: c.rooms, Views: c.views, Bus: memory.NewBus(memory.BusConfig{}), L1: l1},
+		Engines:  app.Engines{Rooms: madeUp{c.rooms, c.made}, Views: c.views, Bus: memory.NewBus(memory.BusConfig{}), L1: l1},
 		Observer: desk.NewLadder(), Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	running, stop := context.WithCancel(ctx)
@@ -65,13 +66,26 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 	if err = c.awaitComplete(ctx); err != nil {
 		return c, err
 	}
-	c.made = newEdits(c.rooms.Epoch(), rooms)
 	for range rooms / 256 {
 		if err = c.Projector.Apply(ctx, c.made.next(256)); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
+}
+
+// madeUp is the empty B side whose log claims the events that were made here: views that are ahead
+// of their log would begin anew.
+type madeUp struct {
+	*sqlitestore.Rooms
+	made *edits
+}
+
+// Head is project.Source.
+func (m madeUp) Head(ctx context.Context) (project.Head, error) {
+	h, err := m.Rooms.Head(ctx)
+	h.Seq = max(h.Seq, m.made.end())
+	return h, err
 }
 
 func (c *cSide) awaitComplete(ctx context.Context) error {
@@ -161,7 +175,7 @@ func (c *cSide) applyRate(ctx context.Context, size int, length time.Duration) (
 		spent += time.Since(began)
 		n += len(batches) * size
 	}
-	if got, want := c.Projector.At().Contiguous, c.made.seq; got != want {
+	if got, want := c.Projector.At().Contiguous, c.made.end(); got != want {
 		return 0, fmt.Errorf("the feed ends at %d, not at %d: not every event was applied", got, want)
 	}
 	return float64(n) / spent.Seconds(), nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -20,9 +21,12 @@ const applyRooms = 40 * 256
 type edits struct {
 	epoch string
 	cards []view.RoomCard
-	seq   ident.FeedSeq
+	seq   atomic.Int64 // of the newest event; others may ask for it
 	turn  int
 }
+
+// end is the position of the newest event.
+func (e *edits) end() ident.FeedSeq { return ident.FeedSeq(e.seq.Load()) }
 
 // newEdits describes that many rooms on air; the first event of each is its creation.
 func newEdits(epoch string, rooms int) *edits {
@@ -53,7 +57,7 @@ func (e *edits) next(n int) []project.Delivery {
 func (e *edits) event(now time.Time) event.RoomEvent {
 	card := &e.cards[e.turn%len(e.cards)]
 	e.turn++
-	e.seq++
+	seq := ident.FeedSeq(e.seq.Add(1))
 	kind := event.RoomRenamed
 	if card.Version == 0 {
 		kind = event.RoomCreated
@@ -62,7 +66,7 @@ func (e *edits) event(now time.Time) event.RoomEvent {
 	card.Title = fmt.Sprintf("World final, table %d: the last map", e.turn)
 	card.UpdatedAt = now
 	return event.RoomEvent{
-		RoomID: card.ID, Version: card.Version, PrevVersion: card.Version - 1, Epoch: e.epoch, FeedSeq: e.seq, Type: kind,
+		RoomID: card.ID, Version: card.Version, PrevVersion: card.Version - 1, Epoch: e.epoch, FeedSeq: seq, Type: kind,
 		Changed: []string{"title", "updated_at", "version"}, Snapshot: *card, Checksum: card.Checksum(),
 		Actor: "anchor:42", Cause: "0123456789abcdef", Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		OccurredAt: now, CommittedAt: now, PublishedAt: now,

@@ -137,7 +137,7 @@ func TestTheCSideAppliesEveryEvent(t *testing.T) {
 	if r, err := c.lookups(t.Context(), 20*time.Millisecond); err != nil || r.allocs != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	c.made.seq++ // an event that never came
+	c.made.seq.Add(1) // an event that never came
 	if _, err := c.applyRate(t.Context(), 1, time.Millisecond); err == nil {
 		t.Error("a gap in the feed was not noticed")
 	}

@@ -45,20 +45,51 @@ func TestAQuietEventStreamStaysAlive(t *testing.T) {
 	})
 }
 
-func TestADeadlineMovesWhenItMatters(t *testing.T) {
-	base := time.Unix(1000, 0)
-	var d deadline
-	for _, step := range []struct {
-		to   time.Time
-		sets bool
-	}{
-		{base, true}, {base, false}, {base.Add(slack - 1), false}, {base.Add(slack), true},
-		{base, true}, {time.Time{}, true}, {time.Time{}, false}, {base, true}, {base.Add(-1), true},
-	} {
-		set := false
-		_ = d.move(step.to, func(time.Time) error { set = true; return nil })
-		if set != step.sets {
-			t.Errorf("to %v: set %v, want %v", step.to, set, step.sets)
+// TestDeadlinesMoveWhenItMatters: a connection moves its deadlines with its answers, but not with each
+// of them, and not at all once a feed has taken them over.
+func TestDeadlinesMoveWhenItMatters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := &deadlines{}
+		c := &pacedConn{Conn: under, patience: writeWithin}
+		began := time.Now()
+		answer := func(after time.Duration) {
+			t.Helper()
+			time.Sleep(after)
+			if _, err := c.Write([]byte("an answer")); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
+		answer(0)
+		if want := began.Add(readWithin); !under.read.Equal(want) || !under.write.Equal(began.Add(writeWithin)) {
+			t.Errorf("deadlines %v and %v, want %v and %v", under.read, under.write, want, began.Add(writeWithin))
+		}
+		answer(slack - 1)
+		if under.moves != 1 {
+			t.Errorf("%d moves, want one: the second answer came within the slack", under.moves)
+		}
+		answer(1)
+		if want := time.Now().Add(readWithin); under.moves != 2 || !under.read.Equal(want) {
+			t.Errorf("%d moves, to %v, want 2, to %v", under.moves, under.read, want)
+		}
+		_ = c.SetReadDeadline(time.Time{})
+		answer(time.Minute)
+		if under.moves != 3 || !under.read.IsZero() {
+			t.Errorf("the deadline that was taken over was moved to %v", under.read)
+		}
+	})
+}
+
+// deadlines remembers what is set.
+type deadlines struct {
+	net.Conn
+	read, write time.Time
+	moves       int
+}
+
+func (d *deadlines) Write(b []byte) (int, error)         { return len(b), nil }
+func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.read = at
+	d.moves++
+	return nil
 }

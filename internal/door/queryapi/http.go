@@ -22,7 +22,7 @@ const (
 	maxHead = 24 << 10
 	// Reads have no body; a client that sends one all the same is let off with a small one.
 	maxBody = 1 << 10
-	// One number for reading a request and for waiting for the next one, see slackConn. CDNs keep
+	// One number for reading a request and for waiting for the next one, see pacedConn. CDNs keep
 	// their connections busier than this.
 	readWithin = 60 * time.Second
 	// writeWithin cuts a client that does not read its answer.
@@ -55,11 +55,14 @@ type HTTP struct {
 	serving context.Context
 	stop    context.CancelFunc
 	feeds   atomic.Int64
+	// patience is writeWithin, but for tests.
+	patience time.Duration
 }
 
 // NewHTTP makes a server on ln, which Run closes.
 func NewHTTP(c Config, ln net.Listener) *HTTP {
-	s := &HTTP{Config: c, ln: slackListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}}}
+	s := &HTTP{Config: c, patience: writeWithin}
+	s.ln = pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}, &s.patience}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	s.server = fasthttp.Server{
 		Handler:               s.handle,
@@ -69,9 +72,6 @@ func NewHTTP(c Config, ln net.Listener) *HTTP {
 		Concurrency:           2 * maxConns, // the listener's bound comes first, and says so in our words
 		ReadBufferSize:        maxHead,
 		MaxRequestBodySize:    maxBody,
-		ReadTimeout:           readWithin,
-		IdleTimeout:           readWithin,
-		WriteTimeout:          writeWithin,
 		NoDefaultServerHeader: true,
 		NoDefaultContentType:  true,
 		CloseOnShutdown:       true,

@@ -87,7 +87,7 @@ func crowded(t *testing.T) Config {
 func TestAClientThatNeverReadsItsFeedIsCut(t *testing.T) {
 	ln := local(t)
 	s := NewHTTP(crowded(t), ln)
-	s.server.WriteTimeout = 50 * time.Millisecond
+	s.patience = 50 * time.Millisecond
 	serve(t, s.Run)
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {

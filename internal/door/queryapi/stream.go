@@ -183,5 +183,5 @@ func (o *stream) hear(left context.CancelFunc) (stop func()) {
 
 // allowWrite gives the next part of a long answer its own time; a client that does not take it is cut.
 func (s *HTTP) allowWrite(c net.Conn) {
-	_ = c.SetWriteDeadline(time.Now().Add(s.server.WriteTimeout))
+	_ = c.SetWriteDeadline(time.Now().Add(s.patience))
 }
