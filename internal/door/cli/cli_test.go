@@ -143,6 +143,15 @@ func TestRooms(t *testing.T) {
 	h.ok(`(?m)^7 +42 +LIVE +3 `, "room", "list", "--live")
 }
 
+func TestQuietPrintsWhatScriptsKeep(t *testing.T) {
+	h := open(t)
+	id := strings.TrimSpace(h.ok(`^\d+\n$`, "room", "create", "Quiet", "-q"))
+	if got := h.ok(`^\d+\n$`, "room", "list", "-q"); got != id+"\n" {
+		t.Errorf("room list -q says %q, want %s", got, id)
+	}
+	h.ok(`^gr_[a-z0-9]+_[a-z2-7]+\n$`, "key", "create", id, "--quiet")
+}
+
 func TestWatchBeginsAtTheEndAndSaysWhyItEnded(t *testing.T) {
 	h := open(t)
 	out, errs, status := h.run("room", "watch", "7")

@@ -17,10 +17,14 @@ type keyCmd struct {
 type keyCreate struct {
 	Room  int64  `arg:"" help:"Room id."`
 	Label string `help:"For people: 'studio encoder'."`
+	Quiet bool   `short:"q" help:"Print the stream key only, for scripts."`
 }
 
 func (c *keyCreate) Run(ctx context.Context, s *session) error {
 	made, err := s.CreateKey(ctx, c.Room, c.Label)
+	if c.Quiet && err == nil {
+		return s.line(made.GetStreamKey())
+	}
 	return s.newKey(c.Room, made, err)
 }
 

@@ -29,6 +29,7 @@ type roomCreate struct {
 	Tag      []string `help:"Tags; repeat the flag, or separate with commas."`
 	Language string   `help:"BCP 47, such as en or zh-Hans."`
 	TakeOver bool     `help:"Let a second publisher with a valid key take the room over, instead of refusing it."`
+	Quiet    bool     `short:"q" help:"Print the room's id only, for scripts."`
 }
 
 func (c *roomCreate) Run(ctx context.Context, s *session) error {
@@ -39,6 +40,9 @@ func (c *roomCreate) Run(ctx context.Context, s *session) error {
 		req.PublisherPolicy = anchorv1.Settings_TAKE_OVER
 	}
 	a, err := s.CreateRoom(ctx, req)
+	if c.Quiet && err == nil {
+		return s.line(num(a.GetRoom().GetId()))
+	}
 	return s.room(a.GetRoom(), err)
 }
 
@@ -75,6 +79,7 @@ type roomList struct {
 	Anchor int64 `help:"Those of this anchor."`
 	Area   int64 `help:"With --live: those filed under this very area."`
 	Limit  int   `help:"At most so many." default:"200"`
+	Quiet  bool  `short:"q" help:"Print ids only, for scripts."`
 }
 
 // Validate is kong's.
@@ -94,6 +99,14 @@ func (c *roomList) Run(ctx context.Context, s *session) error {
 	})
 	if err != nil {
 		return err
+	}
+	if c.Quiet {
+		for _, r := range rooms {
+			if err := s.line(num(r.GetId())); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	none := "There are no rooms yet: greenroom room create \"My first room\""
 	if c.Live {

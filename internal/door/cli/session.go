@@ -55,6 +55,12 @@ func (s *session) message(m proto.Message) error {
 	return err
 }
 
+// line prints one thing, for scripts.
+func (s *session) line(text string) error {
+	_, err := fmt.Fprintln(s.out, text)
+	return err
+}
+
 // list prints messages as lines of JSON, or as a table; none: says so.
 func list[M proto.Message](s *session, all []M, none, head string, row func(M) []string) error {
 	if s.json {
