@@ -99,21 +99,17 @@ func (c *conn) stmt(text string) (*sql.Stmt, error) {
 	return s, nil
 }
 
+// exec returns the number of rows that changed.
 func (c *conn) exec(text string, args ...any) (int64, error) {
-	s, err := c.stmt(text)
-	if err != nil {
-		return 0, err
-	}
-	res, err := s.Exec(args...)
-	if err != nil {
-		return 0, engineFault(err)
-	}
-	n, err := res.RowsAffected()
-	return n, engineFault(err)
+	return c.run(sql.Result.RowsAffected, text, args)
 }
 
 // insert is exec for one new row; it returns the row's id.
 func (c *conn) insert(text string, args ...any) (int64, error) {
+	return c.run(sql.Result.LastInsertId, text, args)
+}
+
+func (c *conn) run(says func(sql.Result) (int64, error), text string, args []any) (int64, error) {
 	s, err := c.stmt(text)
 	if err != nil {
 		return 0, err
@@ -122,8 +118,8 @@ func (c *conn) insert(text string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, engineFault(err)
 	}
-	id, err := res.LastInsertId()
-	return id, engineFault(err)
+	n, err := says(res)
+	return n, engineFault(err)
 }
 
 func (c *conn) query(text string, args ...any) (*sql.Rows, error) {

@@ -68,13 +68,3 @@ func add(name string, http int, grpc uint32, retryable bool, meaning string) *Co
 
 // Registry lists every code, ordered by HTTP status.
 func Registry() []*Code { return registry }
-
-// Lookup finds a code by its name.
-func Lookup(name string) (*Code, bool) {
-	for _, c := range registry {
-		if c.Name == name {
-			return c, true
-		}
-	}
-	return nil, false
-}

@@ -154,18 +154,14 @@ func (r *Relay) publishAll(ctx context.Context) error {
 	defer tick.Stop()
 	var next []event.RoomEvent
 	for {
-		err := func() error {
-			if !known {
-				var err error
-				if at, err = r.standing(ctx); err != nil {
-					return err
-				}
-				known = true
-			}
-			var err error
+		var err error
+		if !known {
+			at, err = r.standing(ctx)
+		}
+		if err == nil {
+			known = true
 			at, err = r.publishFrom(ctx, at, next)
-			return err
-		}()
+		}
 		next = nil
 		switch {
 		case ctx.Err() != nil:
