@@ -85,8 +85,13 @@ func Card(m *roomv1.Room) (view.RoomCard, error) {
 	}, nil
 }
 
-// MarshalCard encodes a card for storage.
-func MarshalCard(c *view.RoomCard) ([]byte, error) { return proto.Marshal(Room(c)) }
+// MarshalCard encodes a card for storage. A text that is not UTF-8 is refused: no reader could decode it.
+func MarshalCard(c *view.RoomCard) ([]byte, error) {
+	if !speakable(c) {
+		return nil, fmt.Errorf("wire: card of room %s: a text is not UTF-8", c.ID)
+	}
+	return AppendCard(make([]byte, 0, 384), c), nil
+}
 
 // UnmarshalCard is the reverse of MarshalCard.
 func UnmarshalCard(b []byte) (view.RoomCard, error) {
