@@ -1,6 +1,7 @@
 package ottercache_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -61,7 +62,7 @@ func TestRacingPutsEndWithTheNewest(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(w), 1))
 			for _, v := range r.Perm(versions) {
 				for id := range rooms {
-					e := entry(ident.RoomID(id+1), ident.Version(v+1), view.Live)
+					e := entry(ident.RoomID(id+1), ident.Version(v+1), view.LiveStatus(v%2)) // moves to and fro
 					if got := c.Put(e); got.Version < e.Version {
 						t.Errorf("Put of %d returned %d", e.Version, got.Version)
 					}
@@ -123,6 +124,56 @@ func TestRoomsOnAirSurviveEvictionPressure(t *testing.T) {
 	}
 }
 
+func TestARoomThatMovesDoesNotGoBack(t *testing.T) {
+	c := newCache(t, 1<<20)
+	c.Put(entry(1, 1, view.Idle))
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		defer close(done)
+		for v := ident.Version(2); v < 50_000; v++ {
+			c.Put(entry(1, v, view.LiveStatus(v%2)))
+		}
+	})
+	wg.Go(func() {
+		for seen := ident.Version(0); ; {
+			if e, ok := c.Get(1); ok { // a miss costs a load, and is no wrong answer
+				if e.Version < seen {
+					t.Errorf("version %d after version %d", e.Version, seen)
+					return
+				}
+				seen = e.Version
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	wg.Wait()
+	if n := c.Len(); n != 1 {
+		t.Errorf("%d resident: it was left in the place it came from", n)
+	}
+}
+
+func TestSpareIsWhatRoomsOffAirMayStillTake(t *testing.T) {
+	const fit = 200
+	c := newCache(t, int64(fit*entry(1, 1, view.Idle).Size()))
+	for id := ident.RoomID(1); id <= 2*fit; id++ {
+		c.Put(entry(id, 1, view.Live))
+	}
+	if !c.Spare() {
+		t.Error("rooms on air fill the bound")
+	}
+	for id := ident.RoomID(10 * fit); id <= 12*fit; id++ {
+		c.Put(entry(id, 1, view.Idle))
+	}
+	if c.Spare() {
+		t.Errorf("%d resident, and still room to spare", c.Len())
+	}
+}
+
 func TestClear(t *testing.T) {
 	c := newCache(t, 1<<20)
 	c.Put(entry(1, 9, view.Live))
@@ -145,9 +196,15 @@ func TestGetDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkGet(b *testing.B) {
+	for name, status := range map[string]view.LiveStatus{"on air": view.Live, "off air": view.Idle} {
+		b.Run(name, func(b *testing.B) { benchmarkGet(b, status) })
+	}
+}
+
+func benchmarkGet(b *testing.B, status view.LiveStatus) {
 	c := newCache(b, 64<<20)
 	for id := range ident.RoomID(4096) {
-		c.Put(entry(id+1, 1, view.Live))
+		c.Put(entry(id+1, 1, status))
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -157,6 +214,27 @@ func BenchmarkGet(b *testing.B) {
 			}
 		}
 	})
+}
+
+// An eviction must not pay for the rooms it may not evict.
+func BenchmarkPutIntoAFullCache(b *testing.B) {
+	for _, onAir := range []int{0, 200_000} {
+		b.Run(fmt.Sprintf("%d on air", onAir), func(b *testing.B) {
+			c := newCache(b, 16<<20)
+			id := ident.RoomID(1)
+			for ; int(id) <= onAir; id++ {
+				c.Put(entry(id, 1, view.Live))
+			}
+			for ; c.Spare(); id++ {
+				c.Put(entry(id, 1, view.Idle))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Put(entry(id, 1, view.Idle))
+				id++
+			}
+		})
+	}
 }
 
 func BenchmarkPut(b *testing.B) {
