@@ -280,6 +280,25 @@ func (v *Views) Frames(_ context.Context, after ident.FeedSeq, limit int) ([]fee
 	return out, nil
 }
 
+// RoomFrames is feed.Store.
+func (v *Views) RoomFrames(_ context.Context, id ident.RoomID, after, to ident.FeedSeq, limit int) (out []feed.Frame, whole bool, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if to > v.at.Contiguous {
+		return nil, false, nil
+	}
+	for seq := after + 1; seq <= to && len(out) < limit; seq++ {
+		r, ok := v.is.feed[seq]
+		if !ok {
+			return nil, false, nil
+		}
+		if r.Room == id {
+			out = append(out, feed.Frame{Seq: r.Seq, Room: r.Room, Type: r.Type, JSON: r.JSON})
+		}
+	}
+	return out, true, nil
+}
+
 // Oldest is feed.Store.
 func (v *Views) Oldest(context.Context) (ident.FeedSeq, error) {
 	v.mu.Lock()

@@ -227,12 +227,36 @@ func (v *Views) Frames(ctx context.Context, after ident.FeedSeq, limit int) ([]f
 	return out, err
 }
 
+// RoomFrames is feed.Store.
+func (v *Views) RoomFrames(ctx context.Context, id ident.RoomID, after, to ident.FeedSeq, limit int) (out []feed.Frame, whole bool, err error) {
+	err = v.look(ctx, func(q querier) error {
+		var contiguous, oldest ident.FeedSeq
+		if _, err := one(q, `SELECT contiguous, `+oldestRow+` FROM position`, nil, &contiguous, &oldest); err != nil {
+			return err
+		}
+		if whole = oldest <= after+1 && to <= contiguous; !whole {
+			return nil
+		}
+		return each(q, func(rows *sql.Rows) error {
+			f := feed.Frame{Room: id}
+			err := rows.Scan(&f.Seq, &f.Type, &f.JSON)
+			out = append(out, f)
+			return err
+		}, `SELECT feed_seq, type, line FROM feed WHERE room_id = ? AND feed_seq > ? AND feed_seq <= ? ORDER BY feed_seq LIMIT ?`,
+			int64(id), int64(after), int64(to), limit)
+	})
+	return out, whole, err
+}
+
+// oldestRow is the first position kept, of the row in position. Rows may lie beyond the gapless end before
+// those in between have come: they are not the oldest.
+const oldestRow = `MIN(contiguous + 1, COALESCE((SELECT MIN(feed_seq) FROM feed), contiguous + 1))`
+
 // Oldest is feed.Store.
 func (v *Views) Oldest(ctx context.Context) (ident.FeedSeq, error) {
 	var seq ident.FeedSeq
 	err := v.look(ctx, func(q querier) error {
-		// Rows may lie beyond the gapless end before those in between have come: they are not the oldest.
-		_, err := one(q, `SELECT MIN(contiguous + 1, COALESCE((SELECT MIN(feed_seq) FROM feed), contiguous + 1)) FROM position`, nil, &seq)
+		_, err := one(q, `SELECT `+oldestRow+` FROM position`, nil, &seq)
 		return err
 	})
 	return max(seq, 1), err

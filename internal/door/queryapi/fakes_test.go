@@ -121,6 +121,11 @@ func (s *shelf) Frames(_ context.Context, after ident.FeedSeq, limit int) ([]fee
 	return slices.Clone(s.frames[after:min(len(s.frames), int(after)+limit)]), s.down
 }
 
+func (s *shelf) RoomFrames(ctx context.Context, id ident.RoomID, after, to ident.FeedSeq, _ int) ([]feed.Frame, bool, error) {
+	frames, err := s.Frames(ctx, after, int(to-after))
+	return slices.DeleteFunc(frames, func(f feed.Frame) bool { return f.Room != id }), true, err
+}
+
 func (s *shelf) Oldest(context.Context) (ident.FeedSeq, error) { return 1, nil }
 
 func (s *shelf) set(change func()) {

@@ -18,6 +18,9 @@ type blank struct{}
 
 func (blank) Frames(context.Context, ident.FeedSeq, int) ([]feed.Frame, error) { return nil, nil }
 func (blank) Oldest(context.Context) (ident.FeedSeq, error)                    { return 1, nil }
+func (blank) RoomFrames(context.Context, ident.RoomID, ident.FeedSeq, ident.FeedSeq, int) ([]feed.Frame, bool, error) {
+	return nil, true, nil
+}
 
 func TestAQuietEventStreamStaysAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

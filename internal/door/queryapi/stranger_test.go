@@ -39,6 +39,9 @@ func (endless) Frames(_ context.Context, after ident.FeedSeq, limit int) ([]feed
 	return out, nil
 }
 func (endless) Oldest(context.Context) (ident.FeedSeq, error) { return 1, nil }
+func (endless) RoomFrames(context.Context, ident.RoomID, ident.FeedSeq, ident.FeedSeq, int) ([]feed.Frame, bool, error) {
+	return nil, false, nil
+}
 
 // serve runs a door until the test ends.
 func serve(t *testing.T, run func(context.Context) error) {

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -19,12 +20,16 @@ type Config struct {
 	// Complete is false while the feed is being filled: then a cursor beyond its end proves nothing
 	// against who brings it. nil means always complete.
 	Complete func() bool
+	// Proven is a position and a moment: whatever was committed by then has none larger. The heartbeats
+	// of the feed carry it. nil, and the zero time, mean that nothing is proven.
+	Proven func() (ident.FeedSeq, time.Time)
 }
 
 // Hub is the feed's end.
 type Hub struct {
 	store    Store
 	complete func() bool
+	proven   func() (ident.FeedSeq, time.Time)
 
 	mu sync.RWMutex
 	// started: Advance or Reset has said where the end is.
@@ -48,8 +53,11 @@ func New(c Config) *Hub {
 	if c.Complete == nil {
 		c.Complete = func() bool { return true }
 	}
+	if c.Proven == nil {
+		c.Proven = func() (none ident.FeedSeq, never time.Time) { return none, never }
+	}
 	return &Hub{
-		store: c.Store, complete: c.Complete,
+		store: c.Store, complete: c.Complete, proven: c.Proven,
 		moved: make(chan struct{}), early: map[ident.FeedSeq]Frame{},
 		recent: ring{maxFrames: c.MaxFrames, maxBytes: c.MaxBytes},
 	}
@@ -68,7 +76,7 @@ func (h *Hub) Advance(frames []Frame, contiguous ident.FeedSeq) {
 		// What may be shown now is on its way into the ring. Of the rest, beyond the bound, the store
 		// remembers for us.
 		if f.Seq > h.end && (f.Seq <= contiguous || len(h.early) < h.recent.maxFrames) {
-			h.early[f.Seq] = f
+			h.early[f.Seq] = f.framed()
 		}
 	}
 	if contiguous <= h.end {
@@ -111,17 +119,21 @@ func (h *Hub) End() (ident.FeedSeq, bool) {
 	return h.end, h.started
 }
 
-// look is what a watcher sees of the hub in one glance.
-type look struct {
-	end    ident.FeedSeq
-	frames []Frame         // right after the cursor, from memory; none when they are not there
-	moved  <-chan struct{} // closed when a new glance is worthwhile
-}
-
-func (h *Hub) look(after ident.FeedSeq, limit int) look {
+// Moved is closed when the end has moved. Taken before a look at the feed, it misses nothing after it.
+func (h *Hub) Moved() <-chan struct{} {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return look{end: h.end, frames: h.recent.after(after, limit), moved: h.moved}
+	return h.moved
+}
+
+// Proven is Config.Proven.
+func (h *Hub) Proven() (ident.FeedSeq, time.Time) { return h.proven() }
+
+// look returns the end, and from memory up to limit frames after a position; none when they are not there.
+func (h *Hub) look(after ident.FeedSeq, limit int) (ident.FeedSeq, []Frame) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.end, h.recent.after(after, limit)
 }
 
 // oldest is the first position kept, in memory or in the store.

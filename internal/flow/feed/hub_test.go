@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type store struct {
 	oldest ident.FeedSeq
 	err    error
 	reads  int
+	byRoom int
 }
 
 func newStore() *store { return &store{rows: map[ident.FeedSeq]feed.Frame{}, oldest: 1} }
@@ -46,6 +48,25 @@ func (s *store) Frames(_ context.Context, after ident.FeedSeq, limit int) ([]fee
 		}
 	}
 	return out, s.err
+}
+
+func (s *store) RoomFrames(_ context.Context, id ident.RoomID, after, to ident.FeedSeq, limit int) (out []feed.Frame, whole bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byRoom++
+	if after+1 < s.oldest {
+		return nil, false, s.err
+	}
+	for seq := after + 1; seq <= to && len(out) < limit; seq++ {
+		f, ok := s.rows[seq]
+		if !ok {
+			return nil, false, s.err
+		}
+		if f.Room == id {
+			out = append(out, f)
+		}
+	}
+	return out, true, s.err
 }
 
 func (s *store) Oldest(context.Context) (ident.FeedSeq, error) {
@@ -279,6 +300,97 @@ func TestAFilterPassesOverTheRest(t *testing.T) {
 		if seq%15 != 0 {
 			t.Errorf("event %d passed", seq)
 		}
+	}
+}
+
+// One room's history is found by index: what others did in between is not read.
+func TestAWatcherOfOneRoomLeapsOverTheOthers(t *testing.T) {
+	h, s := filled(3000, 10)
+	w := watch(t, h, 0, feed.Filter{Rooms: []ident.RoomID{3, 3}})
+	got := drain(t, w, 3000)
+	if len(got) != 600 || got[0] != 2 || got[599] != 2997 {
+		t.Errorf("%d events: %v", len(got), got)
+	}
+	if s.reads != 0 || s.byRoom > 4 {
+		t.Errorf("%d reads of all rooms, %d of one", s.reads, s.byRoom)
+	}
+}
+
+func TestAWatcherOfOneRoomIsToldOfAGapToo(t *testing.T) {
+	h, s := filled(20, 3)
+	gone, late := watch(t, h, 2, feed.Filter{Rooms: []ident.RoomID{1}}), watch(t, h, 9, feed.Filter{Rooms: []ident.RoomID{1}})
+	s.prune(6)
+	if _, err := gone.Next(t.Context()); !errors.Is(err, fault.CursorExpired) {
+		t.Errorf("got %v", err)
+	}
+	s.mu.Lock()
+	delete(s.rows, 12) // a store that is filled again
+	s.mu.Unlock()
+	if got, err := late.Next(t.Context()); err != nil || len(got) != 1 || got[0].Seq != 10 {
+		t.Errorf("before the gap: %v, %v", got, err)
+	}
+	if _, err := late.Next(t.Context()); !errors.Is(err, fault.StoreUnavailable) || late.Cursor() != 11 {
+		t.Errorf("at the gap: %v, cursor %d", err, late.Cursor())
+	}
+	s.put(frame(12))
+	if got := drain(t, late, 20); len(got) != 2 {
+		t.Errorf("afterwards: %v", got)
+	}
+}
+
+func TestUntilStopsWhereItIsTold(t *testing.T) {
+	h, _ := filled(600, 100)
+	w := watch(t, h, 1, feed.Filter{})
+	if w.Near() {
+		t.Error("event 2 is not in memory")
+	}
+	for _, to := range []ident.FeedSeq{10, 520, 520, 1000} {
+		for {
+			got, err := w.Until(t.Context(), to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) == 0 {
+				break
+			}
+			if got[len(got)-1].Seq > to {
+				t.Fatalf("event %d is beyond %d", got[len(got)-1].Seq, to)
+			}
+		}
+		if w.Cursor() != min(to, 600) || w.Near() != (to > 100) {
+			t.Errorf("the cursor is %d, want %d; near: %t", w.Cursor(), to, w.Near())
+		}
+	}
+	w.Seek(590) // what was returned could not be handed on
+	if got := drain(t, w, 600); len(got) != 10 {
+		t.Errorf("again: %v", got)
+	}
+}
+
+// All watchers share one piece of memory, whatever form they are sent.
+func TestAFrameIsEncodedOnce(t *testing.T) {
+	h, _ := filled(10, 5)
+	for _, after := range []ident.FeedSeq{2, 9} { // from the store, from memory
+		got, err := watch(t, h, after, feed.Filter{}).Until(t.Context(), after+1)
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%v, %v", got, err)
+		}
+		f := got[0]
+		if want := fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", f.Seq, f.Type, frame(f.Seq).JSON); string(f.Message()) != want {
+			t.Errorf("message %q", f.Message())
+		}
+		if want := string(frame(f.Seq).JSON); string(f.Line()) != want+"\n" || string(f.JSON) != want {
+			t.Errorf("line %q", f.Line())
+		}
+		at := bytes.Index(f.Message(), []byte("{"))
+		if &f.Line()[0] != &f.Message()[at] || &f.JSON[0] != &f.Message()[at] {
+			t.Error("the forms are copies")
+		}
+	}
+	one, _ := watch(t, h, 9, feed.Filter{}).Until(t.Context(), 10)
+	two, _ := watch(t, h, 9, feed.Filter{}).Until(t.Context(), 10)
+	if &one[0].Message()[0] != &two[0].Message()[0] {
+		t.Error("two watchers got two messages")
 	}
 }
 

@@ -22,25 +22,27 @@ func (r *ring) push(f Frame) {
 	}
 	// Appending to a slice whose front is cut off moves only what is kept when it must grow.
 	r.frames = append(r.frames, f)
-	r.bytes += len(f.JSON)
+	r.bytes += len(f.message)
 	for len(r.frames) > r.maxFrames || (r.bytes > r.maxBytes && len(r.frames) > 0) {
-		r.bytes -= len(r.frames[0].JSON)
-		r.frames[0] = Frame{} // lets the line go
+		r.bytes -= len(r.frames[0].message)
+		r.frames[0] = Frame{} // lets the text go
 		r.frames = r.frames[1:]
 	}
 }
 
 func (r *ring) clear() { r.frames, r.bytes = nil, 0 }
 
+// has reports whether the frame at this position is here.
+func (r *ring) has(seq ident.FeedSeq) bool {
+	n := len(r.frames)
+	return n > 0 && seq >= r.frames[0].Seq && seq <= r.frames[n-1].Seq
+}
+
 // after copies up to limit frames that follow the position; nil when the first of them is not here.
 func (r *ring) after(seq ident.FeedSeq, limit int) []Frame {
-	if len(r.frames) == 0 {
+	if !r.has(seq + 1) {
 		return nil
 	}
-	from := seq + 1 - r.frames[0].Seq
-	if from < 0 || from >= ident.FeedSeq(len(r.frames)) {
-		return nil
-	}
-	rest := r.frames[from:]
+	rest := r.frames[seq+1-r.frames[0].Seq:]
 	return slices.Clone(rest[:min(limit, len(rest))])
 }

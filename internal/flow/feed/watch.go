@@ -2,6 +2,8 @@ package feed
 
 import (
 	"context"
+	"math"
+	"slices"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -16,19 +18,12 @@ const (
 	glance = 256
 )
 
-// Filter chooses events. Empty parts choose all.
-type Filter struct {
-	Rooms []ident.RoomID
-	Types []event.Type
-}
-
 // Watcher follows the feed from its cursor. For one goroutine at a time; it holds nothing that
 // must be closed.
 type Watcher struct {
 	hub    *Hub
 	cursor ident.FeedSeq
-	rooms  map[ident.RoomID]struct{}
-	types  map[event.Type]struct{}
+	filter Filter
 }
 
 // Watch makes a watcher of what comes after a cursor; 0 is the beginning of what is kept.
@@ -36,10 +31,11 @@ type Watcher struct {
 // (details.oldest) when events right after the cursor are no longer kept, NOT_READY while the feed is
 // being filled and its end is not known.
 func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watcher, error) {
-	w := &Watcher{hub: h, cursor: after}
-	if err := w.filter(f); err != nil {
+	f, err := f.checked()
+	if err != nil {
 		return nil, err
 	}
+	w := &Watcher{hub: h, cursor: after, filter: f}
 	complete := h.complete() // asked first: a fill that ends now has moved the end before
 	end, started := h.End()
 	if !started || (after > end && !complete) {
@@ -49,8 +45,8 @@ func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watche
 		return nil, fault.InvalidArgument.New("cursor %d is not between 0 and the feed's end %d", after, end).
 			With("field", "after").With("end", end.String()) // where a newcomer begins who wants no history
 	}
-	if after > 0 && (after == end || len(h.look(after, 1).frames) > 0) {
-		return w, nil // what comes next is in memory: a reconnect does not ask the database
+	if after > 0 && w.Near() {
+		return w, nil // a reconnect does not ask the database
 	}
 	oldest, err := h.oldest(ctx)
 	if err != nil {
@@ -65,79 +61,121 @@ func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watche
 	return w, nil
 }
 
-func (w *Watcher) filter(f Filter) error {
-	if len(f.Rooms) > MaxRooms {
-		return fault.InvalidArgument.New("%d rooms in a filter, at most %d", len(f.Rooms), MaxRooms).With("field", "rooms")
-	}
-	if len(f.Rooms) > 0 {
-		w.rooms = make(map[ident.RoomID]struct{}, len(f.Rooms))
-	}
-	for _, id := range f.Rooms {
-		w.rooms[id] = struct{}{}
-	}
-	if len(f.Types) > 0 {
-		w.types = make(map[event.Type]struct{}, len(f.Types))
-	}
-	for _, t := range f.Types {
-		if !event.Known(t) {
-			return fault.InvalidArgument.New("there is no event type %q", t).With("field", "types")
-		}
-		w.types[t] = struct{}{}
-	}
-	return nil
-}
-
 // Cursor is the position up to which everything was returned or filtered out.
 func (w *Watcher) Cursor() ident.FeedSeq { return w.cursor }
+
+// Seek sets the cursor back, to the last event that could be handed on of those that were returned.
+func (w *Watcher) Seek(cursor ident.FeedSeq) { w.cursor = cursor }
+
+// Filter is what the watcher chooses, each part sorted and without repeats. Not to be changed.
+func (w *Watcher) Filter() Filter { return w.filter }
+
+// Near reports whether all that follows the cursor is in memory: Until will not ask the store.
+func (w *Watcher) Near() bool {
+	w.hub.mu.RLock()
+	defer w.hub.mu.RUnlock()
+	return w.cursor == w.hub.end || w.hub.recent.has(w.cursor+1)
+}
 
 // Next waits for events and returns at least one; the slice is the caller's.
 // CURSOR_EXPIRED when the watcher was so slow, or the log replaced, that the next event is gone;
 // STORE_UNAVAILABLE when it cannot be read (call again); the context's error when that ends.
 func (w *Watcher) Next(ctx context.Context) ([]Frame, error) {
 	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err // a filter may pass over much that is old without ever waiting
+		moved := w.hub.Moved()
+		frames, err := w.Until(ctx, math.MaxInt64)
+		if err != nil || len(frames) > 0 {
+			return frames, err
 		}
-		l := w.hub.look(w.cursor, glance)
-		switch {
-		case w.cursor > l.end:
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Until returns events that are there already, up to a position: a part of them, so that it is called
+// until it returns none; then the cursor is at that position, or at the end of the feed if that comes
+// first. It fails as Next does.
+func (w *Watcher) Until(ctx context.Context, to ident.FeedSeq) ([]Frame, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err // a filter may pass over much that is old
+		}
+		end, frames := w.hub.look(w.cursor, glance)
+		if w.cursor > end {
 			// The log went back behind what this watcher has seen: its numbers mean other events now.
 			return nil, w.lost(ctx)
-		case w.cursor == l.end:
-			select {
-			case <-l.moved:
-			case <-ctx.Done():
-			}
-			continue
 		}
-		frames := l.frames
-		if len(frames) == 0 {
+		to := min(to, end)
+		if w.cursor >= to {
+			return nil, nil
+		}
+		reached := to
+		if len(frames) > 0 {
+			frames = frames[:min(ident.FeedSeq(len(frames)), to-w.cursor)]
+			reached = frames[len(frames)-1].Seq
+		} else {
 			var err error
-			if frames, err = w.read(ctx, l.end); err != nil {
+			if frames, reached, err = w.read(ctx, to); err != nil {
 				return nil, err
 			}
 		}
-		w.cursor = frames[len(frames)-1].Seq
-		if frames = w.choose(frames); len(frames) > 0 {
+		w.cursor = reached
+		if frames = w.filter.choose(frames); len(frames) > 0 {
 			return frames, nil
 		}
 	}
 }
 
-// read takes from the store what is no longer in memory: the run right after the cursor, up to end.
-func (w *Watcher) read(ctx context.Context, end ident.FeedSeq) ([]Frame, error) {
+// read takes from the store what is no longer in memory, after the cursor and up to a position. It
+// returns how far that reaches: a store that finds a room's events by index leaps over the others'.
+func (w *Watcher) read(ctx context.Context, to ident.FeedSeq) ([]Frame, ident.FeedSeq, error) {
+	frames, reached, err := w.readRoom(ctx, to)
+	if err == nil && reached == w.cursor {
+		frames, reached, err = w.readRun(ctx, to)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range frames {
+		frames[i] = frames[i].framed()
+	}
+	return frames, reached, nil
+}
+
+// readRoom reads for a watcher of one room. It reaches nothing when that cannot be done by index.
+func (w *Watcher) readRoom(ctx context.Context, to ident.FeedSeq) ([]Frame, ident.FeedSeq, error) {
+	if len(w.filter.Rooms) != 1 {
+		return nil, w.cursor, nil
+	}
+	frames, whole, err := w.hub.store.RoomFrames(ctx, w.filter.Rooms[0], w.cursor, to, glance)
+	switch {
+	case err != nil:
+		return nil, 0, unreadable(err)
+	case !whole:
+		return nil, w.cursor, nil // the other way finds out why
+	case len(frames) == glance:
+		return frames, frames[len(frames)-1].Seq, nil
+	}
+	return frames, to, nil
+}
+
+// readRun reads the run right after the cursor.
+func (w *Watcher) readRun(ctx context.Context, to ident.FeedSeq) ([]Frame, ident.FeedSeq, error) {
 	frames, err := w.hub.store.Frames(ctx, w.cursor, glance)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, 0, unreadable(err)
 	}
 	n := 0
-	for n < len(frames) && frames[n].Seq == w.cursor+1+ident.FeedSeq(n) && frames[n].Seq <= end {
+	for n < len(frames) && frames[n].Seq == w.cursor+1+ident.FeedSeq(n) && frames[n].Seq <= to {
 		n++
 	}
 	if n == 0 {
-		return nil, w.lost(ctx)
+		return nil, 0, w.lost(ctx)
 	}
-	return frames[:n], nil
+	return frames[:n], frames[n-1].Seq, nil
 }
 
 // lost says why the next event cannot be given: it is no longer kept, or it should be there and is not.
@@ -156,30 +194,48 @@ func expired(after, oldest ident.FeedSeq) error {
 	return fault.CursorExpired.New("the feed no longer keeps what came after %d", after).With("oldest", oldest.String())
 }
 
-// choose keeps, in place, the frames that pass the filter.
-func (w *Watcher) choose(frames []Frame) []Frame {
-	if w.rooms == nil && w.types == nil {
-		return frames
-	}
-	out := frames[:0]
-	for _, f := range frames {
-		if w.takes(&f) {
-			out = append(out, f)
-		}
-	}
-	return out
+// Filter chooses events. Empty parts choose all.
+type Filter struct {
+	Rooms []ident.RoomID
+	Types []event.Type
 }
 
-func (w *Watcher) takes(f *Frame) bool {
-	if w.rooms != nil {
-		if _, ok := w.rooms[f.Room]; !ok {
-			return false
+// checked returns a filter that can be searched, or why it is none.
+func (f Filter) checked() (Filter, error) {
+	if len(f.Rooms) > MaxRooms {
+		return f, fault.InvalidArgument.New("%d rooms in a filter, at most %d", len(f.Rooms), MaxRooms).With("field", "rooms")
+	}
+	for _, t := range f.Types {
+		if !event.Known(t) {
+			return f, fault.InvalidArgument.New("there is no event type %q", t).With("field", "types")
 		}
 	}
-	if w.types != nil {
-		if _, ok := w.types[f.Type]; !ok {
-			return false
-		}
+	return Filter{Rooms: sorted(f.Rooms), Types: sorted(f.Types)}, nil
+}
+
+func sorted[T ident.RoomID | event.Type](s []T) []T {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return slices.Clip(slices.Compact(s))
+}
+
+// Takes reports whether an event passes. f came from Watcher.Filter.
+func (f *Filter) Takes(e *Frame) bool {
+	return passes(f.Rooms, e.Room) && passes(f.Types, e.Type)
+}
+
+func passes[T ident.RoomID | event.Type](sorted []T, v T) bool {
+	if len(sorted) == 0 {
+		return true
 	}
-	return true
+	_, found := slices.BinarySearch(sorted, v)
+	return found
+}
+
+// choose keeps, in place, the frames that pass.
+func (f *Filter) choose(frames []Frame) []Frame {
+	if len(f.Rooms) == 0 && len(f.Types) == 0 {
+		return frames
+	}
+	return slices.DeleteFunc(frames, func(e Frame) bool { return !f.Takes(&e) })
 }

@@ -49,6 +49,7 @@ func Views(t *testing.T, open func(t *testing.T) ViewsLevers) {
 		{"dead letters are listed, filtered and healed", parks},
 		{"cards are found by id, by anchor and on air", finds},
 		{"the feed is read in pages and knows its oldest row", frames},
+		{"the feed of one room is read by itself, when it is whole", roomFrames},
 		{"the oldest row is none that lies beyond a gap", oldestBeforeGap},
 		{"versions are told for the rooms that are there", versions},
 		{"what was written is there after a restart", viewsSurvive},
@@ -126,6 +127,10 @@ func (w *viewsWorld) lines(after ident.FeedSeq, limit int) []string {
 	w.Helper()
 	list, err := w.Store.Frames(w.ctx(), after, limit)
 	w.must(err)
+	return linesOf(list)
+}
+
+func linesOf(list []feed.Frame) []string {
 	out := []string{}
 	for _, f := range list {
 		out = append(out, fmt.Sprintf("%d %d %s", f.Seq, f.Room, f.JSON))

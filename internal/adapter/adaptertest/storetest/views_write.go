@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -188,6 +189,31 @@ func frames(t *testing.T, w *viewsWorld) {
 	w.must(err)
 	if f := list[0]; f.Type != event.RoomRenamed || f.Room != 1 || !bytes.Equal(f.JSON, []byte("five")) {
 		t.Errorf("a frame came out as %+v", f)
+	}
+}
+
+// A room's frames are found without the others'; a part that is not all there proves nothing.
+func roomFrames(t *testing.T, w *viewsWorld) {
+	w.write(project.Batch{Feed: []project.FeedRow{row(5, 1, "five"), row(6, 2, "six"), row(7, 1, "seven"), row(8, 1, "eight"), row(10, 1, "ten")}, Position: at(8)})
+	for _, tc := range []struct {
+		after, to ident.FeedSeq
+		limit     int
+		whole     bool
+		want      []string
+	}{
+		{4, 8, 10, true, []string{"5 1 five", "7 1 seven", "8 1 eight"}},
+		{4, 8, 2, true, []string{"5 1 five", "7 1 seven"}},
+		{5, 7, 10, true, []string{"7 1 seven"}},
+		{5, 6, 10, true, []string{}},
+		{3, 8, 10, false, []string{}},
+		{4, 10, 10, false, []string{}},
+	} {
+		list, whole, err := w.Store.RoomFrames(w.ctx(), 1, tc.after, tc.to, tc.limit)
+		w.must(err)
+		if whole != tc.whole {
+			t.Errorf("after %d to %d: whole is %t", tc.after, tc.to, whole)
+		}
+		same(t, fmt.Sprintf("after %d to %d", tc.after, tc.to), linesOf(list), tc.want)
 	}
 }
 
