@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
-	"github.com/greenroomlive/greenroom/internal/flow/query"
 )
 
 // fail answers with a fault. One of ours is logged here, once, under the id the caller is told.
@@ -53,11 +51,4 @@ func requestID(given string) string {
 		}
 	}
 	return given
-}
-
-func oldestAge(rooms *query.Rooms, list []*query.Entry) (age time.Duration) {
-	for _, e := range list {
-		age = max(age, rooms.Age(e))
-	}
-	return age
 }

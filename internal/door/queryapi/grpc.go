@@ -42,6 +42,7 @@ type GRPC struct {
 	serving context.Context
 	stop    context.CancelFunc
 	feeds   atomic.Int64
+	space   spaces
 	// patience is writeWithin, but for tests.
 	patience time.Duration
 }
@@ -173,17 +174,17 @@ func first(ctx context.Context, key string) string {
 }
 
 // fresh says in the response's metadata how fresh its least fresh room is.
-func (s *GRPC) fresh(ctx context.Context, rooms []*query.Entry, more ...string) {
-	if len(rooms) == 0 {
-		return
+func (s *GRPC) fresh(ctx context.Context, age time.Duration, more ...string) {
+	md := make(metadata.MD, 3)
+	for i := 0; i < len(more); i += 2 {
+		md[more[i]] = more[i+1 : i+2]
 	}
-	age := oldestAge(s.Rooms, rooms)
-	kv := append(more, "x-room-age-ms", strconv.FormatInt(age.Milliseconds(), 10))
+	md["x-room-age-ms"] = []string{strconv.FormatInt(age.Milliseconds(), 10)}
 	if query.Stale(age) {
-		kv = append(kv, "x-room-stale", "true")
+		md["x-room-stale"] = []string{"true"}
 	}
 	// It fails only when the headers are sent already; they are not before a handler returns.
-	_ = grpc.SetHeader(ctx, metadata.Pairs(kv...))
+	_ = grpc.SetHeader(ctx, md)
 }
 
 // health answers for the whole process and for the service, from the same reason as /readyz.
@@ -212,10 +213,9 @@ func positive(field string, ids ...int64) error {
 	return nil
 }
 
-func roomIDsOf(ids []int64) []ident.RoomID {
-	out := make([]ident.RoomID, len(ids))
-	for i, id := range ids {
-		out[i] = ident.RoomID(id)
+func appendRoomIDs(out []ident.RoomID, ids []int64) []ident.RoomID {
+	for _, id := range ids {
+		out = append(out, ident.RoomID(id))
 	}
 	return out
 }

@@ -18,81 +18,142 @@ import (
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
-func (s *GRPC) getRoom(ctx context.Context, req *roomv1.GetRoomRequest) (encoded, error) {
+func (s *GRPC) getRoom(ctx context.Context, req *roomv1.GetRoomRequest) (out encoded, err error) {
 	if err := positive("id", req.GetId()); err != nil {
-		return nil, err
+		return out, err
+	}
+	m, err := readMask(req.GetReadMask())
+	if err != nil {
+		return out, err
 	}
 	var version int64
 	if text := first(ctx, "x-room-min-version"); text != "" {
 		var ok bool
 		if version, ok = number([]byte(text)); !ok {
-			return nil, invalid("x-room-min-version", "x-room-min-version is a version, a positive number")
+			return out, invalid("x-room-min-version", "x-room-min-version is a version, a positive number")
 		}
 	}
 	id := ident.RoomID(req.GetId())
+	look := s.Rooms.Look()
 	e, resident := s.Rooms.Lookup(id)
 	if !resident || version > 0 {
 		within, cancel := context.WithTimeout(ctx, answerWithin)
 		defer cancel()
-		var err error
 		if e, err = s.Rooms.Get(within, id, ident.Version(version)); err != nil {
-			return nil, err
+			return out, err
 		}
 	}
-	s.fresh(ctx, []*query.Entry{e}, "x-room-version", e.Version.String())
-	return e.Proto, nil
+	s.fresh(ctx, look.Age(e), "x-room-version", string(e.VersionText()))
+	if m == nil {
+		return encoded{shared: e.Proto}, nil
+	}
+	out = buffer(len(e.Proto))
+	*out.own = m.appendAnswer(*out.own, e)
+	return out, nil
 }
 
-func (s *GRPC) batchGetRooms(ctx context.Context, req *roomv1.BatchGetRoomsRequest) (encoded, error) {
+func (s *GRPC) batchGetRooms(ctx context.Context, req *roomv1.BatchGetRoomsRequest) (out encoded, err error) {
 	if len(req.GetIds()) == 0 {
-		return nil, invalid("ids", "ids names the rooms")
+		return out, invalid("ids", "ids names the rooms")
 	}
 	if err := positive("ids", req.GetIds()...); err != nil {
-		return nil, err
+		return out, err
+	}
+	m, err := readMask(req.GetReadMask())
+	if err != nil {
+		return out, err
 	}
 	within, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	found, missing, err := s.Rooms.Batch(within, roomIDsOf(req.GetIds()))
-	if err != nil {
-		return nil, err
+	b := s.space.get()
+	defer s.space.put(b)
+	b.batch.IDs = appendRoomIDs(b.batch.IDs, req.GetIds())
+	look := s.Rooms.Look()
+	if err := s.Rooms.Batch(within, &b.batch); err != nil {
+		return out, err
 	}
-	s.fresh(ctx, found)
-	return appendMissing(joinProtos(found), missing), nil
+	if len(b.batch.Found) > 0 {
+		s.fresh(ctx, look.Oldest(b.batch.Found))
+	}
+	out = joinAnswers(b.batch.Found, m, 16+11*len(b.batch.Missing))
+	*out.own = appendPacked(*out.own, 2, b.batch.Missing)
+	return out, nil
 }
 
-func (s *GRPC) listAnchorRooms(ctx context.Context, req *roomv1.ListAnchorRoomsRequest) (encoded, error) {
+func (s *GRPC) listAnchorRooms(ctx context.Context, req *roomv1.ListAnchorRoomsRequest) (out encoded, err error) {
 	if err := positive("anchor_id", req.GetAnchorId()); err != nil {
-		return nil, err
+		return out, err
+	}
+	m, err := readMask(req.GetReadMask())
+	if err != nil {
+		return out, err
 	}
 	within, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
+	look := s.Rooms.Look()
 	rooms, err := s.Rooms.ByAnchor(within, ident.AnchorID(req.GetAnchorId()))
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	s.fresh(ctx, rooms)
-	return joinProtos(rooms), nil
+	if len(rooms) > 0 {
+		s.fresh(ctx, look.Oldest(rooms))
+	}
+	return joinAnswers(rooms, m, 0), nil
 }
 
-func (s *GRPC) listLive(ctx context.Context, req *roomv1.ListLiveRequest) (encoded, error) {
+func (s *GRPC) listLive(ctx context.Context, req *roomv1.ListLiveRequest) (out encoded, err error) {
 	sort, ok := query.ParseSort(req.GetSort())
 	if !ok {
-		return nil, invalid("sort", "sort is online or started")
+		return out, invalid("sort", "sort is online or started")
 	}
 	if req.GetAreaId() < 0 {
-		return nil, invalid("area_id", "area_id is a number, not negative")
+		return out, invalid("area_id", "area_id is a number, not negative")
 	}
-	page, err := s.Rooms.Live(query.LiveQuery{
-		Area: ident.AreaID(req.GetAreaId()), Tag: req.GetTag(), Sort: sort,
+	m, err := readMask(req.GetReadMask())
+	if err != nil {
+		return out, err
+	}
+	within, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	look := s.Rooms.Look()
+	page, err := s.Rooms.Live(within, query.LiveQuery{
+		Area: ident.AreaID(req.GetAreaId()), Tag: req.GetTag(), Language: req.GetLanguage(), Sort: sort,
 		PageSize: int(req.GetPageSize()), PageToken: req.GetPageToken(),
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	s.fresh(ctx, page.Rooms)
-	b := joinProtos(page.Rooms)
-	b = appendText(b, 2, page.Next)
-	return appendText(b, 3, page.Snapshot), nil
+	if len(page.Rooms) > 0 {
+		s.fresh(ctx, look.Oldest(page.Rooms))
+	}
+	out = joinAnswers(page.Rooms, m, 16+len(page.Next)+len(page.Snapshot))
+	*out.own = appendText(*out.own, 2, page.Next)
+	*out.own = appendText(*out.own, 3, page.Snapshot)
+	if page.Total >= 0 {
+		*out.own = protowire.AppendVarint(protowire.AppendTag(*out.own, 4, protowire.VarintType), uint64(page.Total))
+	}
+	return out, nil
+}
+
+// ListLiveIds sends the live set in parts.
+func (s *GRPC) ListLiveIds(_ *roomv1.ListLiveIdsRequest, out grpc.ServerStreamingServer[roomv1.ListLiveIdsResponse]) error {
+	ids, err := s.Rooms.LiveIDs()
+	if err != nil {
+		return err
+	}
+	for part, err := range ids {
+		if err != nil {
+			return err
+		}
+		var m roomv1.ListLiveIdsResponse
+		for _, id := range part {
+			m.Ids = append(m.Ids, int64(id))
+		}
+		if err := s.within(func() error { return out.Send(&m) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ListAreas is rare and small: it takes the generated way.
@@ -111,7 +172,7 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 	if err := positive("rooms", req.GetRooms()...); err != nil {
 		return err
 	}
-	filter := feed.Filter{Rooms: roomIDsOf(req.GetRooms())}
+	filter := feed.Filter{Rooms: appendRoomIDs(nil, req.GetRooms())}
 	for _, t := range req.GetTypes() {
 		filter.Types = append(filter.Types, event.Type(t))
 	}
@@ -173,32 +234,37 @@ func sendFrame(out grpc.ServerStreamingServer[roomv1.RoomEvent], f *feed.Frame) 
 	return out.Send(&m)
 }
 
-// joinProtos is the list of rooms of any answer that has it in field 1: see query.Entry.Proto.
-func joinProtos(rooms []*query.Entry) encoded {
-	n := 64
+// joinAnswers is the list of rooms of any answer that has it in field 1, see query.Entry.Proto, with
+// space for more bytes behind it.
+func joinAnswers(rooms []*query.Entry, m mask, more int) encoded {
+	n := more
 	for _, e := range rooms {
 		n += len(e.Proto)
 	}
-	b := make(encoded, 0, n)
+	out := buffer(n)
 	for _, e := range rooms {
-		b = append(b, e.Proto...)
+		*out.own = m.appendAnswer(*out.own, e)
+	}
+	return out
+}
+
+// appendPacked appends a repeated int64 field.
+func appendPacked(b []byte, field protowire.Number, ids []ident.RoomID) []byte {
+	if len(ids) == 0 {
+		return b
+	}
+	size := 0
+	for _, id := range ids {
+		size += protowire.SizeVarint(uint64(id))
+	}
+	b = protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(size))
+	for _, id := range ids {
+		b = protowire.AppendVarint(b, uint64(id))
 	}
 	return b
 }
 
-// appendMissing appends BatchGetRoomsResponse.missing, packed.
-func appendMissing(b encoded, missing []ident.RoomID) encoded {
-	if len(missing) == 0 {
-		return b
-	}
-	var packed []byte
-	for _, id := range missing {
-		packed = protowire.AppendVarint(packed, uint64(id))
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), packed)
-}
-
-func appendText(b encoded, field protowire.Number, text string) encoded {
+func appendText(b []byte, field protowire.Number, text string) []byte {
 	if text == "" {
 		return b
 	}

@@ -55,13 +55,15 @@ type HTTP struct {
 	serving context.Context
 	stop    context.CancelFunc
 	feeds   atomic.Int64
+	space   spaces
+	gzip    compressors
 	// patience is writeWithin, but for tests.
 	patience time.Duration
 }
 
 // NewHTTP makes a server on ln, which Run closes.
 func NewHTTP(c Config, ln net.Listener) *HTTP {
-	s := &HTTP{Config: c, patience: writeWithin}
+	s := &HTTP{Config: c, patience: writeWithin, gzip: newCompressors()}
 	s.ln = pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}, &s.patience}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	s.server = fasthttp.Server{

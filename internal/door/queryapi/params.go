@@ -56,21 +56,20 @@ func optional(ctx *fasthttp.RequestCtx, name string) (int64, error) {
 	return n, nil
 }
 
-// roomIDs reads a comma-separated list of at most limit ids; an absent one is empty.
-func roomIDs(ctx *fasthttp.RequestCtx, name string, limit int) ([]ident.RoomID, error) {
+// roomIDs appends a comma-separated list of at most limit ids to ids; an absent one is empty.
+func roomIDs(ctx *fasthttp.RequestCtx, name string, limit int, ids []ident.RoomID) ([]ident.RoomID, error) {
 	b := ctx.QueryArgs().Peek(name)
 	if len(b) == 0 {
-		return nil, nil
+		return ids, nil
 	}
 	n := bytes.Count(b, []byte{','}) + 1
 	if n > limit {
-		return nil, fault.TooLarge.New("%d rooms in %s, at most %d", n, name, limit).With("field", name)
+		return ids, fault.TooLarge.New("%d rooms in %s, at most %d", n, name, limit).With("field", name)
 	}
-	ids := make([]ident.RoomID, 0, n)
 	for part := range bytes.SplitSeq(b, []byte{','}) {
 		id, ok := number(part)
 		if !ok {
-			return nil, invalid(name, "%s are room ids, positive numbers with commas between them", name)
+			return ids, invalid(name, "%s are room ids, positive numbers with commas between them", name)
 		}
 		ids = append(ids, ident.RoomID(id))
 	}

@@ -15,18 +15,20 @@ const methods = "GET, HEAD, OPTIONS"
 
 // Headers as bytes in canonical form: fasthttp copies them without looking at them again.
 var (
-	headerAge          = []byte("X-Room-Age-Ms")
-	headerAllowOrigin  = []byte("Access-Control-Allow-Origin")
-	headerCacheControl = []byte("Cache-Control")
-	headerETag         = []byte("Etag")
-	headerExpose       = []byte("Access-Control-Expose-Headers")
-	headerIfNoneMatch  = []byte("If-None-Match")
-	headerMinVersion   = []byte("X-Room-Min-Version")
-	headerStale        = []byte("X-Room-Stale")
-	headerVary         = []byte("Vary")
-	headerVersion      = []byte("X-Room-Version")
+	headerAcceptEncoding = []byte("Accept-Encoding")
+	headerAge            = []byte("X-Room-Age-Ms")
+	headerAllowOrigin    = []byte("Access-Control-Allow-Origin")
+	headerCacheControl   = []byte("Cache-Control")
+	headerETag           = []byte("Etag")
+	headerExpose         = []byte("Access-Control-Expose-Headers")
+	headerIfNoneMatch    = []byte("If-None-Match")
+	headerMinVersion     = []byte("X-Room-Min-Version")
+	headerStale          = []byte("X-Room-Stale")
+	headerVary           = []byte("Vary")
+	headerVersion        = []byte("X-Room-Version")
 
 	anyOrigin = []byte("*")
+	gzipped   = []byte("gzip")
 	// exposed is what a web page may read of an answer besides its body: without being told so, a
 	// browser hides how fresh a room is.
 	exposed  = []byte("ETag, Retry-After, X-Request-Id, X-Room-Age-Ms, X-Room-Stale, X-Room-Version")
@@ -44,18 +46,19 @@ var (
 func (s *HTTP) room(ctx *fasthttp.RequestCtx, id ident.RoomID) {
 	minVersion := ctx.Request.Header.PeekBytes(headerMinVersion)
 	if len(minVersion) == 0 {
+		look := s.Rooms.Look()
 		if e, ok := s.Rooms.Lookup(id); ok {
-			s.writeRoom(ctx, e, cachedBriefly)
+			s.writeRoom(ctx, look, e, nil, cachedBriefly)
 			return
 		}
 	}
 	s.answer(ctx, func(ctx *fasthttp.RequestCtx, within context.Context) error {
-		return s.roomAt(ctx, within, id, minVersion)
+		return s.roomAt(ctx, within, id, minVersion, nil)
 	})
 }
 
 // roomAt answers for rooms that are not resident and for readers that want a version.
-func (s *HTTP) roomAt(ctx *fasthttp.RequestCtx, within context.Context, id ident.RoomID, minVersion []byte) error {
+func (s *HTTP) roomAt(ctx *fasthttp.RequestCtx, within context.Context, id ident.RoomID, minVersion []byte, m mask) error {
 	caching := cachedBriefly
 	var version int64
 	if len(minVersion) > 0 {
@@ -66,11 +69,12 @@ func (s *HTTP) roomAt(ctx *fasthttp.RequestCtx, within context.Context, id ident
 		// A cache does not know the header: what it kept for others may be older.
 		caching = neverStored
 	}
+	look := s.Rooms.Look()
 	e, err := s.Rooms.Get(within, id, ident.Version(version))
 	if err != nil {
 		return err
 	}
-	s.writeRoom(ctx, e, caching)
+	s.writeRoom(ctx, look, e, m, caching)
 	return nil
 }
 
@@ -78,20 +82,24 @@ func (s *HTTP) roomAt(ctx *fasthttp.RequestCtx, within context.Context, id ident
 // something that is no id.
 func (s *HTTP) oddRoom(id string) answerer {
 	return func(ctx *fasthttp.RequestCtx, within context.Context) error {
-		if err := params(ctx); err != nil {
+		if err := params(ctx, "fields"); err != nil {
+			return err
+		}
+		m, err := fields(ctx)
+		if err != nil {
 			return err
 		}
 		n, ok := number([]byte(id))
 		if !ok {
 			return invalid("id", "a room id is a positive number")
 		}
-		return s.roomAt(ctx, within, ident.RoomID(n), ctx.Request.Header.PeekBytes(headerMinVersion))
+		return s.roomAt(ctx, within, ident.RoomID(n), ctx.Request.Header.PeekBytes(headerMinVersion), m)
 	}
 }
 
-func (s *HTTP) writeRoom(ctx *fasthttp.RequestCtx, e *query.Entry, caching []byte) {
+func (s *HTTP) writeRoom(ctx *fasthttp.RequestCtx, look query.Look, e *query.Entry, m mask, caching []byte) {
 	h := &ctx.Response.Header
-	age := s.Rooms.Age(e)
+	age := look.Age(e)
 	var digits [20]byte
 	h.SetCanonical(headerVersion, e.VersionText())
 	h.SetCanonical(headerAge, strconv.AppendInt(digits[:0], age.Milliseconds(), 10))
@@ -107,7 +115,12 @@ func (s *HTTP) writeRoom(ctx *fasthttp.RequestCtx, e *query.Entry, caching []byt
 		return
 	}
 	h.SetContentTypeBytes(typeJSON)
-	ctx.Response.SetBodyRaw(e.JSON)
+	if m == nil {
+		ctx.Response.SetBodyRaw(e.JSON)
+		return
+	}
+	body := m.appendCard(append(ctx.Response.SwapBody(nil), `{"room":`...), e)
+	ctx.Response.SwapBody(append(body, '}'))
 }
 
 // matches compares If-None-Match with a tag, weakly, as reads do: a proxy that compresses

@@ -1,10 +1,8 @@
 package queryapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"net"
 	"time"
 
@@ -16,172 +14,136 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 )
 
-// heartbeat keeps proxies from closing a quiet event stream; common ones do after 30 to 60 s.
-const heartbeat = 15 * time.Second
+// Bounds of the parameter heartbeat. More often than every second proves nothing more: the views are
+// proven as often.
+const (
+	shortestBeat = time.Second
+	longestBeat  = time.Minute
+)
 
 // watch answers GET /v1/feed: events as they come, until the client leaves or the server stops.
 func (s *HTTP) watch(ctx *fasthttp.RequestCtx, within context.Context) error {
-	after, filter, err := feedQuery(ctx)
+	if err := params(ctx, "after", "rooms", "types", "heartbeat"); err != nil {
+		return err
+	}
+	rooms, err := roomIDs(ctx, "rooms", feed.MaxRooms)
 	if err != nil {
 		return err
 	}
-	w, err := s.Feed.Watch(within, after, filter)
+	return s.stream(ctx, within, rooms)
+}
+
+// roomEvents answers GET /v1/rooms/{id}/events: the feed of one room.
+func (s *HTTP) roomEvents(id string) answerer {
+	return func(ctx *fasthttp.RequestCtx, within context.Context) error {
+		if err := params(ctx, "after", "types", "heartbeat"); err != nil {
+			return err
+		}
+		n, ok := number([]byte(id))
+		if !ok {
+			return invalid("id", "a room id is a positive number")
+		}
+		if _, err := s.Rooms.Get(within, ident.RoomID(n), 0); err != nil {
+			return err // one who follows a room that is none would wait for ever
+		}
+		return s.stream(ctx, within, []ident.RoomID{ident.RoomID(n)})
+	}
+}
+
+// stream checks the request and takes its connection away from fasthttp, whose buffers and goroutine
+// cost fifty times what a follower needs.
+func (s *HTTP) stream(ctx *fasthttp.RequestCtx, within context.Context, rooms []ident.RoomID) error {
+	f, err := s.newFollower(ctx, within, rooms)
 	if err != nil {
 		return err
 	}
-	if s.feeds.Add(1) > maxFeeds {
-		s.feeds.Add(-1)
-		return tooManyFeeds()
-	}
-	sse := bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("text/event-stream"))
-	out := &stream{server: s, watcher: w, conn: ctx.Conn(), sse: sse}
-	out.requestID = requestID(string(ctx.Request.Header.Peek("X-Request-Id")))
 	h := &ctx.Response.Header
-	h.SetContentType("application/x-ndjson")
-	if sse {
-		h.SetContentType("text/event-stream")
-	}
+	h.SetContentType(f.shape.contentType())
 	h.SetCanonical(headerCacheControl, neverStored)
 	h.Set("X-Accel-Buffering", "no") // nginx in front would hold events back until its buffer is full
-	ctx.SetConnectionClose()
-	ctx.Response.ImmediateHeaderFlush = true
-	ctx.SetBodyStreamWriter(out.run)
+	if ctx.IsHead() {
+		return nil
+	}
+	// The answer ends with its connection: chunks would give each event one more frame around it, and an
+	// event that was cut off is known by its missing end.
+	const untilClosed = -2
+	h.SetContentLength(untilClosed)
+	head := append(h.AppendBytes(nil), f.shape.opening()...)
+	conn := ctx.Conn()
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(net.Conn) { s.push.follow(s.serving, conn, f, head) })
 	return nil
 }
 
-// feedQuery reads cursor and filter. Last-Event-ID goes before the URL: an EventSource that
-// reconnects sends both, and the URL still has the cursor it began with.
-func feedQuery(ctx *fasthttp.RequestCtx) (ident.FeedSeq, feed.Filter, error) {
-	var f feed.Filter
-	if err := params(ctx, "after", "rooms", "types"); err != nil {
-		return 0, f, err
+func (s *HTTP) newFollower(ctx *fasthttp.RequestCtx, within context.Context, rooms []ident.RoomID) (*follower, error) {
+	after, err := cursor(ctx)
+	if err != nil {
+		return nil, err
 	}
+	types, err := eventTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	beat, err := heartbeatEvery(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.Feed.Watch(within, after, feed.Filter{Rooms: rooms, Types: types})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.push.room(w); err != nil {
+		return nil, err
+	}
+	f := &follower{Watcher: *w, shape: shape{beat: beat}}
+	f.shape.sse = bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("text/event-stream"))
+	f.requestID = string(ctx.Request.Header.Peek("X-Request-Id"))
+	return f, nil
+}
+
+// cursor reads where to begin. Last-Event-ID goes before the URL: an EventSource that reconnects sends
+// both, and the URL still has the cursor it began with.
+func cursor(ctx *fasthttp.RequestCtx) (ident.FeedSeq, error) {
 	after, err := optional(ctx, "after")
 	if err != nil {
-		return 0, f, err
+		return 0, err
 	}
 	if last := ctx.Request.Header.Peek("Last-Event-ID"); len(last) > 0 && string(last) != "0" {
 		var ok bool
 		if after, ok = number(last); !ok {
-			return 0, f, invalid("Last-Event-ID", "Last-Event-ID is a cursor, a number")
+			return 0, invalid("Last-Event-ID", "Last-Event-ID is a cursor, a number")
 		}
 	}
-	if f.Rooms, err = roomIDs(ctx, "rooms", feed.MaxRooms); err != nil {
-		return 0, f, err
-	}
-	if types := ctx.QueryArgs().Peek("types"); len(types) > 0 {
-		if bytes.Count(types, []byte{','}) >= len(event.Registry) {
-			return 0, f, invalid("types", "more types than there are")
-		}
-		for t := range bytes.SplitSeq(types, []byte{','}) {
-			f.Types = append(f.Types, event.Type(t))
-		}
-	}
-	return ident.FeedSeq(after), f, nil
+	return ident.FeedSeq(after), nil
 }
 
-func tooManyFeeds() error {
-	return fault.Overloaded.New("%d feeds are being followed already", maxFeeds)
-}
-
-// stream is one client that follows the feed.
-type stream struct {
-	server    *HTTP
-	watcher   *feed.Watcher
-	conn      net.Conn
-	sse       bool
-	requestID string
-}
-
-// run writes until the client leaves, the feed fails or the server stops.
-func (o *stream) run(w *bufio.Writer) {
-	defer o.server.feeds.Add(-1)
-	ctx, cancel := context.WithCancel(o.server.serving)
-	defer cancel()
-	defer o.hear(cancel)()
-	if o.sse {
-		w.WriteString("retry: 1000\n\n")
+func eventTypes(ctx *fasthttp.RequestCtx) (out []event.Type, err error) {
+	types := ctx.QueryArgs().Peek("types")
+	if len(types) == 0 {
+		return nil, nil
 	}
-	for o.flush(w) == nil {
-		frames, err := o.next(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case errors.Is(err, context.DeadlineExceeded):
-			w.WriteString(": still here\n\n")
-		case err != nil:
-			o.end(w, err)
-			return
-		}
-		for i := range frames {
-			o.write(w, &frames[i])
-		}
+	if bytes.Count(types, []byte{','}) >= len(event.Registry) {
+		return nil, invalid("types", "more types than there are")
 	}
+	for t := range bytes.SplitSeq(types, []byte{','}) {
+		out = append(out, event.Type(t))
+	}
+	return out, nil
 }
 
-// next waits for events, with SSE no longer than until a heartbeat is due.
-func (o *stream) next(ctx context.Context) ([]feed.Frame, error) {
-	if !o.sse {
-		return o.watcher.Next(ctx)
+// heartbeatEvery reads how often the client wants to be told that nothing happened, in seconds; 0 is never.
+func heartbeatEvery(ctx *fasthttp.RequestCtx) (int, error) {
+	given := ctx.QueryArgs().Peek("heartbeat")
+	if len(given) == 0 {
+		return 0, nil
 	}
-	beat, cancel := context.WithTimeout(ctx, heartbeat)
-	defer cancel()
-	return o.watcher.Next(beat)
+	every, err := time.ParseDuration(string(given))
+	if err != nil || every < shortestBeat || every > longestBeat || every%time.Second != 0 {
+		return 0, invalid("heartbeat", "heartbeat is a whole number of seconds, from 1s to 60s")
+	}
+	return int(every / time.Second), nil
 }
 
-func (o *stream) write(w *bufio.Writer, f *feed.Frame) {
-	if !o.sse {
-		w.Write(f.JSON)
-		w.WriteByte('\n')
-		return
-	}
-	w.WriteString("id: ")
-	w.WriteString(f.Seq.String())
-	w.WriteString("\nevent: ")
-	w.WriteString(string(f.Type))
-	w.WriteString("\ndata: ")
-	w.Write(f.JSON)
-	w.WriteString("\n\n")
-}
-
-// end tells the client why, as the last line: the status was sent long ago.
-func (o *stream) end(w *bufio.Writer, err error) {
-	f := fault.Of(err)
-	logFault(o.server.Log, f, o.requestID)
-	if o.sse {
-		w.WriteString("event: error\ndata: ")
-	}
-	w.Write(f.Envelope(o.requestID))
-	if o.sse {
-		w.WriteByte('\n')
-	}
-	_ = o.flush(w) // it is over either way
-}
-
-func (o *stream) flush(w *bufio.Writer) error {
-	o.server.allowWrite(o.conn)
-	return w.Flush()
-}
-
-// hear notices that the client left: nothing is written to a quiet feed, and without an ear on
-// the connection its goroutines would wait for the next event. It returns how to stop hearing.
-func (o *stream) hear(left context.CancelFunc) (stop func()) {
-	done := make(chan struct{})
-	_ = o.conn.SetReadDeadline(time.Time{})
-	go func() {
-		defer close(done)
-		defer left()
-		// A client has nothing more to say here: whatever arrives, or the end, ends the feed.
-		var b [1]byte
-		_, _ = o.conn.Read(b[:])
-	}()
-	return func() {
-		_ = o.conn.SetReadDeadline(time.Unix(1, 0))
-		<-done
-	}
-}
-
-// allowWrite gives the next part of a long answer its own time; a client that does not take it is cut.
-func (s *HTTP) allowWrite(c net.Conn) {
-	_ = c.SetWriteDeadline(time.Now().Add(s.patience))
+func tooManyFeeds(most int) error {
+	return fault.Overloaded.New("%d feeds are being followed already", most)
 }

@@ -7,39 +7,64 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
 
-// Batch finds many rooms: those that exist in the order asked for, and the ids that do not. Rooms
-// that are not resident cost one query together. TOO_LARGE beyond MaxBatch; otherwise it fails as
-// Get does, as a whole: half a batch would say "missing" of rooms that nobody looked for.
-func (r *Rooms) Batch(ctx context.Context, ids []ident.RoomID) (found []*Entry, missing []ident.RoomID, err error) {
-	if len(ids) > MaxBatch {
-		return nil, nil, fault.TooLarge.New("%d rooms in a batch, at most %d", len(ids), MaxBatch).With("field", "ids")
+// Batch is one batch, and the space it needs: a caller that keeps it for the next one does not allocate.
+type Batch struct {
+	// IDs is what is asked for.
+	IDs []ident.RoomID
+	// Found are the rooms that exist, in the order asked for.
+	Found []*Entry
+	// Missing are the ids of those that do not, in the same order.
+	Missing []ident.RoomID
+}
+
+// Reset empties the batch for the next one, and lets go of the rooms.
+func (b *Batch) Reset() {
+	clear(b.Found)
+	b.IDs, b.Found, b.Missing = b.IDs[:0], b.Found[:0], b.Missing[:0]
+}
+
+// Batch finds b.IDs. Rooms that are not resident cost one query together. TOO_LARGE beyond MaxBatch;
+// otherwise it fails as Get does, as a whole: half a batch would say "missing" of rooms that nobody
+// looked for.
+func (r *Rooms) Batch(ctx context.Context, b *Batch) error {
+	if len(b.IDs) > MaxBatch {
+		return fault.TooLarge.New("%d rooms in a batch, at most %d", len(b.IDs), MaxBatch).With("field", "ids")
 	}
-	found = make([]*Entry, 0, len(ids))
-	entries := make([]*Entry, len(ids))
-	var absent []ident.RoomID
-	for i, id := range ids {
-		if e, ok := r.cache.Get(id); ok {
-			entries[i] = e
-		} else {
-			absent = append(absent, id)
-		}
+	if r.Residents(b) {
+		return nil
 	}
-	loaded, err := r.loadAll(ctx, absent)
+	loaded, err := r.loadAll(ctx, b.Missing)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	for i, id := range ids {
-		e := entries[i]
+	found, missing := b.Found[:0], b.Missing[:0]
+	for i, e := range b.Found {
 		if e == nil {
-			e = loaded[id]
+			e = loaded[b.IDs[i]]
 		}
 		if e == nil {
-			missing = append(missing, id)
+			missing = append(missing, b.IDs[i])
 			continue
 		}
 		found = append(found, e)
 	}
-	return found, missing, nil
+	clear(b.Found[len(found):])
+	b.Found, b.Missing = found, missing
+	return nil
+}
+
+// Residents is Batch as far as it goes without waiting: true when all of b.IDs are resident. If not,
+// b.Found has a nil for each that is not, and b.Missing its id.
+func (r *Rooms) Residents(b *Batch) bool {
+	b.Found, b.Missing = b.Found[:0], b.Missing[:0]
+	for _, id := range b.IDs {
+		e, ok := r.cache.Get(id)
+		if !ok {
+			b.Missing = append(b.Missing, id)
+		}
+		b.Found = append(b.Found, e)
+	}
+	return len(b.Missing) == 0
 }
 
 // loadAll loads rooms that are not resident; those it leaves out do not exist.
@@ -67,27 +92,6 @@ func (r *Rooms) loadAll(ctx context.Context, ids []ident.RoomID) (map[ident.Room
 			}
 		case l.entry != nil:
 			out[l.id] = l.entry
-		}
-	}
-	return out, nil
-}
-
-// ByAnchor lists an anchor's rooms by id, at most 200. It always asks the views, which know who owns
-// what, but shows the resident card where that is newer.
-func (r *Rooms) ByAnchor(ctx context.Context, anchor ident.AnchorID) ([]*Entry, error) {
-	complete := r.freshness.Complete()
-	cards, err := r.views.ByAnchor(ctx, anchor, maxAnchorRooms)
-	if err != nil {
-		return nil, fault.StoreUnavailable.Wrap(err, "the views cannot be read now")
-	}
-	if !complete {
-		return nil, notReady()
-	}
-	out := make([]*Entry, len(cards))
-	for i := range cards {
-		out[i] = r.newest(cards[i].ID, cards[i].Version)
-		if out[i] == nil {
-			out[i] = NewEntry(&cards[i])
 		}
 	}
 	return out, nil

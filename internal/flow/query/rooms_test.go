@@ -171,7 +171,7 @@ func TestAMissingRoomProvesNothingWhileTheViewsAreFilled(t *testing.T) {
 	h.proof.set(false, time.Time{})
 	_, err := h.Get(t.Context(), 1, 0)
 	wantFault(t, err, fault.NotReady)
-	_, _, err = h.Batch(t.Context(), []ident.RoomID{1})
+	err = h.Batch(t.Context(), &query.Batch{IDs: []ident.RoomID{1}})
 	wantFault(t, err, fault.NotReady)
 	h.proof.set(true, time.Time{})
 	_, err = h.Get(t.Context(), 1, 0)
@@ -229,7 +229,9 @@ func TestBatchKeepsTheOrderAndNamesTheMissing(t *testing.T) {
 	h := newHouse()
 	h.commit(card(3, 1))
 	h.views.put(card(1, 1), card(2, 1))
-	found, missing, err := h.Batch(t.Context(), []ident.RoomID{9, 2, 3, 1, 8, 2})
+	b := query.Batch{IDs: []ident.RoomID{9, 2, 3, 1, 8, 2}}
+	err := h.Batch(t.Context(), &b)
+	found, missing := b.Found, b.Missing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +248,7 @@ func TestBatchKeepsTheOrderAndNamesTheMissing(t *testing.T) {
 	if n := h.views.queries(); n != 1 {
 		t.Errorf("%d queries for one batch", n)
 	}
-	_, _, err = h.Batch(t.Context(), make([]ident.RoomID, query.MaxBatch+1))
+	err = h.Batch(t.Context(), &query.Batch{IDs: make([]ident.RoomID, query.MaxBatch+1)})
 	wantFault(t, err, fault.TooLarge)
 }
 

@@ -12,6 +12,7 @@ package roomv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -797,8 +798,11 @@ func (x *RoomEvent) GetAreas() []*Area {
 }
 
 type GetRoomRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Fields of the room that the answer holds, such as "title" and "live.status"; none: all. The same in
+	// every request that has one. At most 32.
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -838,6 +842,13 @@ func (x *GetRoomRequest) GetId() int64 {
 		return x.Id
 	}
 	return 0
+}
+
+func (x *GetRoomRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
+	}
+	return nil
 }
 
 type GetRoomResponse struct {
@@ -887,7 +898,8 @@ func (x *GetRoomResponse) GetRoom() *Room {
 type BatchGetRoomsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 1,000; answered in this order.
-	Ids           []int64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	Ids           []int64                `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -925,6 +937,13 @@ func (*BatchGetRoomsRequest) Descriptor() ([]byte, []int) {
 func (x *BatchGetRoomsRequest) GetIds() []int64 {
 	if x != nil {
 		return x.Ids
+	}
+	return nil
+}
+
+func (x *BatchGetRoomsRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
 	}
 	return nil
 }
@@ -984,6 +1003,7 @@ func (x *BatchGetRoomsResponse) GetMissing() []int64 {
 type ListAnchorRoomsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	AnchorId      int64                  `protobuf:"varint,1,opt,name=anchor_id,json=anchorId,proto3" json:"anchor_id,omitempty"`
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1023,6 +1043,13 @@ func (x *ListAnchorRoomsRequest) GetAnchorId() int64 {
 		return x.AnchorId
 	}
 	return 0
+}
+
+func (x *ListAnchorRoomsRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
+	}
+	return nil
 }
 
 type ListAnchorRoomsResponse struct {
@@ -1080,7 +1107,8 @@ type ListLiveRequest struct {
 	// 1 to 200; 0 means 50.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From the answer before; pins the snapshot that answer was cut from.
-	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken     string                 `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1148,6 +1176,13 @@ func (x *ListLiveRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListLiveRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
+	}
+	return nil
 }
 
 type ListLiveResponse struct {
@@ -1359,7 +1394,7 @@ var File_greenroom_room_v1_room_proto protoreflect.FileDescriptor
 
 const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\n" +
-	"\x1cgreenroom/room/v1/room.proto\x12\x11greenroom.room.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x03\n" +
+	"\x1cgreenroom/room/v1/room.proto\x12\x11greenroom.room.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x03\n" +
 	"\x04Room\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n" +
 	"\tanchor_id\x18\x02 \x01(\x03R\banchorId\x12\x14\n" +
@@ -1437,27 +1472,31 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\fpublished_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\vpublishedAt\x12 \n" +
 	"\vtraceparent\x18\x10 \x01(\tR\vtraceparent\x12\x16\n" +
 	"\x06reason\x18\x11 \x01(\tR\x06reason\x12-\n" +
-	"\x05areas\x18\x12 \x03(\v2\x17.greenroom.room.v1.AreaR\x05areas\" \n" +
+	"\x05areas\x18\x12 \x03(\v2\x17.greenroom.room.v1.AreaR\x05areas\"Y\n" +
 	"\x0eGetRoomRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\">\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x127\n" +
+	"\tread_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\">\n" +
 	"\x0fGetRoomResponse\x12+\n" +
-	"\x04room\x18\x01 \x01(\v2\x17.greenroom.room.v1.RoomR\x04room\"(\n" +
+	"\x04room\x18\x01 \x01(\v2\x17.greenroom.room.v1.RoomR\x04room\"a\n" +
 	"\x14BatchGetRoomsRequest\x12\x10\n" +
-	"\x03ids\x18\x01 \x03(\x03R\x03ids\"`\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\x127\n" +
+	"\tread_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"`\n" +
 	"\x15BatchGetRoomsResponse\x12-\n" +
 	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\x03R\amissing\"5\n" +
+	"\amissing\x18\x02 \x03(\x03R\amissing\"n\n" +
 	"\x16ListAnchorRoomsRequest\x12\x1b\n" +
-	"\tanchor_id\x18\x01 \x01(\x03R\banchorId\"H\n" +
+	"\tanchor_id\x18\x01 \x01(\x03R\banchorId\x127\n" +
+	"\tread_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"H\n" +
 	"\x17ListAnchorRoomsResponse\x12-\n" +
-	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\"\x8c\x01\n" +
+	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\"\xc5\x01\n" +
 	"\x0fListLiveRequest\x12\x17\n" +
 	"\aarea_id\x18\x01 \x01(\x03R\x06areaId\x12\x10\n" +
 	"\x03tag\x18\x02 \x01(\tR\x03tag\x12\x12\n" +
 	"\x04sort\x18\x03 \x01(\tR\x04sort\x12\x1b\n" +
 	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\"\x85\x01\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x127\n" +
+	"\tread_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"\x85\x01\n" +
 	"\x10ListLiveResponse\x12-\n" +
 	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
@@ -1514,7 +1553,8 @@ var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(*WatchFeedRequest)(nil),        // 19: greenroom.room.v1.WatchFeedRequest
 	nil,                             // 20: greenroom.room.v1.Extension.WidgetsEntry
 	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),         // 22: google.protobuf.Struct
+	(*fieldmaskpb.FieldMask)(nil),   // 22: google.protobuf.FieldMask
+	(*structpb.Struct)(nil),         // 23: google.protobuf.Struct
 }
 var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	3,  // 0: greenroom.room.v1.Room.live:type_name -> greenroom.room.v1.Live
@@ -1533,29 +1573,33 @@ var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	21, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
 	21, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
 	7,  // 15: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
-	2,  // 16: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
-	2,  // 17: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	2,  // 18: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	2,  // 19: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
-	7,  // 20: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
-	22, // 21: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
-	9,  // 22: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
-	11, // 23: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
-	13, // 24: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
-	15, // 25: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
-	17, // 26: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
-	19, // 27: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
-	10, // 28: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
-	12, // 29: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
-	14, // 30: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
-	16, // 31: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
-	18, // 32: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
-	8,  // 33: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
-	28, // [28:34] is the sub-list for method output_type
-	22, // [22:28] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	22, // 16: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 17: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
+	22, // 18: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 19: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	22, // 20: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 21: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	22, // 22: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 23: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
+	7,  // 24: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
+	23, // 25: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
+	9,  // 26: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
+	11, // 27: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
+	13, // 28: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
+	15, // 29: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
+	17, // 30: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
+	19, // 31: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
+	10, // 32: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
+	12, // 33: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
+	14, // 34: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
+	16, // 35: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
+	18, // 36: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
+	8,  // 37: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
+	32, // [32:38] is the sub-list for method output_type
+	26, // [26:32] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_room_proto_init() }
