@@ -54,7 +54,8 @@ func (l *Limiter) Window() time.Duration { return time.Duration(l.burst) * l.eve
 
 // Take asks for one request of a client. now is a monotonic clock that began before the first call.
 func (l *Limiter) Take(client netip.Addr, now time.Duration) Verdict {
-	hash := max(maphash.Comparable(l.seed, client), 1) // 0 marks a free way
+	bytes := client.As16()
+	hash := max(maphash.Bytes(l.seed, bytes[:]), 1) // 0 marks a free way
 	r := &l.rows[hash%rows]
 	r.Lock()
 	defer r.Unlock()
