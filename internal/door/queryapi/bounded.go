@@ -54,6 +54,14 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// detach is detacher: who is given the connection answers for it, and its place here is free.
+func (c *boundedConn) detach() net.Conn {
+	if c.closed.CompareAndSwap(false, true) {
+		c.open.Add(-1)
+	}
+	return c.Conn
+}
+
 // refuseHTTP answers before there is a request: the connection itself is one too many.
 func refuseHTTP(c net.Conn) {
 	f := fault.Overloaded.New("%d connections are open already", maxConns)

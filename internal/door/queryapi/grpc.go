@@ -29,6 +29,9 @@ const (
 	maxRequest = 64 << 10
 	// 1,000 rooms at the size their fields may have.
 	maxAnswer = 16 << 20
+	// maxWatches bounds the feeds that are followed over gRPC: each takes two goroutines and its stream's
+	// buffers, some 60 KB. Crowds follow over HTTP.
+	maxWatches = 8_000
 	// maxStreams bounds what one connection may ask at a time.
 	maxStreams = 1000
 )

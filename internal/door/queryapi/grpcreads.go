@@ -149,7 +149,7 @@ func (s *GRPC) ListLiveIds(_ *roomv1.ListLiveIdsRequest, out grpc.ServerStreamin
 		for _, id := range part {
 			m.Ids = append(m.Ids, int64(id))
 		}
-		if err := s.within(func() error { return out.Send(&m) }); err != nil {
+		if err := s.send(func() error { return out.Send(&m) }); err != nil {
 			return err
 		}
 	}
@@ -177,8 +177,8 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 		filter.Types = append(filter.Types, event.Type(t))
 	}
 	defer s.feeds.Add(-1)
-	if s.feeds.Add(1) > maxFeeds {
-		return tooManyFeeds()
+	if s.feeds.Add(1) > maxWatches {
+		return tooManyFeeds(maxWatches)
 	}
 	ctx, cancel := context.WithCancel(out.Context())
 	defer cancel()
@@ -195,7 +195,7 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 		case err != nil:
 			return err
 		}
-		if err := s.send(out, frames); err != nil {
+		if err := s.send(func() error { return sendFrames(out, frames) }); err != nil {
 			return err
 		}
 	}
@@ -204,25 +204,26 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 // send gives up on a client that does not take what it asked for. Flow control would let it hold its
 // place for ever, and no deadline of the connection sees it: the connection is read, the stream is not.
 // The send that is left behind ends when the caller returns, as that ends the stream.
-func (s *GRPC) send(out grpc.ServerStreamingServer[roomv1.RoomEvent], frames []feed.Frame) error {
+func (s *GRPC) send(write func() error) error {
 	sent := make(chan error, 1)
-	go func() {
-		for i := range frames {
-			if err := sendFrame(out, &frames[i]); err != nil {
-				sent <- err
-				return
-			}
-		}
-		sent <- nil
-	}()
+	go func() { sent <- write() }()
 	late := time.NewTimer(s.patience)
 	defer late.Stop()
 	select {
 	case err := <-sent:
 		return err
 	case <-late.C:
-		return fault.DeadlineExceeded.New("the client does not read its feed")
+		return fault.DeadlineExceeded.New("the client does not read what it asked for")
 	}
+}
+
+func sendFrames(out grpc.ServerStreamingServer[roomv1.RoomEvent], frames []feed.Frame) error {
+	for i := range frames {
+		if err := sendFrame(out, &frames[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sendFrame makes the message of a line: the feed keeps one encoding, and JSON is what most read.

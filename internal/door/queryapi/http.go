@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -33,8 +33,6 @@ const (
 	stopWithin = 5 * time.Second
 	// maxConns bounds memory, for each protocol: a connection holds a read buffer of maxHead.
 	maxConns = 10_000
-	// maxFeeds leaves room for reads when everybody subscribes.
-	maxFeeds = 8_000
 )
 
 // Config is what the door needs; both protocols take the same. All fields are required.
@@ -54,9 +52,10 @@ type HTTP struct {
 	// serving ends when the server stops: the feeds hang on it, which no client would end.
 	serving context.Context
 	stop    context.CancelFunc
-	feeds   atomic.Int64
+	push    *push
 	space   spaces
 	gzip    compressors
+	date    dateHeader
 	// patience is writeWithin, but for tests.
 	patience time.Duration
 }
@@ -64,8 +63,9 @@ type HTTP struct {
 // NewHTTP makes a server on ln, which Run closes.
 func NewHTTP(c Config, ln net.Listener) *HTTP {
 	s := &HTTP{Config: c, patience: writeWithin, gzip: newCompressors()}
-	s.ln = pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}, &s.patience}
+	s.ln = laneListener{pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}, &s.patience}, s}
 	s.serving, s.stop = context.WithCancel(context.Background())
+	s.push = newPush(c, &s.patience)
 	s.server = fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.unreadable,
@@ -77,13 +77,17 @@ func NewHTTP(c Config, ln net.Listener) *HTTP {
 		NoDefaultServerHeader: true,
 		NoDefaultContentType:  true,
 		CloseOnShutdown:       true,
+		KeepHijackedConns:     true, // they are push's
 	}
 	return s
 }
 
 // Run serves until ctx ends, then lets running answers finish for at most 5 s.
 func (s *HTTP) Run(ctx context.Context) error {
+	var pushed sync.WaitGroup
+	defer pushed.Wait()
 	defer s.stop()
+	pushed.Go(func() { s.push.run(s.serving) })
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(s.ln) }()
 	select {

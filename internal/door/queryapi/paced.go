@@ -56,6 +56,9 @@ func (c *pacedConn) move(now time.Time) error {
 	return c.Conn.SetWriteDeadline(now.Add(c.patience))
 }
 
+// detach is detacher.
+func (c *pacedConn) detach() net.Conn { return c.Conn }
+
 // SetReadDeadline is net.Conn.
 func (c *pacedConn) SetReadDeadline(t time.Time) error {
 	c.taken.Store(true)
@@ -66,4 +69,9 @@ func (c *pacedConn) SetReadDeadline(t time.Time) error {
 func (c *pacedConn) SetWriteDeadline(t time.Time) error {
 	c.taken.Store(true)
 	return c.Conn.SetWriteDeadline(t)
+}
+
+// allowWrite gives the next part of a long answer its own time; a client that does not take it is cut.
+func (s *HTTP) allowWrite(c net.Conn) {
+	_ = c.SetWriteDeadline(time.Now().Add(s.patience))
 }

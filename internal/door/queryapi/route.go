@@ -73,7 +73,14 @@ func (s *HTTP) route(path string) (answerer, bool) {
 	case "/readyz":
 		return s.readyz, true
 	}
-	if id, ok := strings.CutPrefix(path, roomsPath); ok && !strings.Contains(id, "/") {
+	if id, ok := strings.CutPrefix(path, roomsPath); ok {
+		id, events := strings.CutSuffix(id, "/events")
+		switch {
+		case strings.Contains(id, "/"):
+			return nil, false
+		case events:
+			return s.roomEvents(id), true
+		}
 		return s.oddRoom(id), true
 	}
 	if uid, ok := strings.CutPrefix(path, "/v1/anchors/"); ok {

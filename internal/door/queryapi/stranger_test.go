@@ -104,7 +104,7 @@ func TestAClientThatNeverReadsItsFeedIsCut(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the feed", func() bool { return s.feeds.Load() == 0 })
+	eventually(t, "the end of the feed", func() bool { return s.push.cut.Load() == 1 && s.push.feeds.Load() == 0 })
 }
 
 func TestAClientThatNeverReadsItsStreamIsCut(t *testing.T) {
@@ -136,11 +136,11 @@ func TestAClientThatNeverReadsItsStreamIsCut(t *testing.T) {
 func TestFeedsAreBoundedOnBothProtocols(t *testing.T) {
 	s := NewGRPC(crowded(t), nil)
 	defer s.stop()
-	s.feeds.Store(maxFeeds)
+	s.feeds.Store(maxWatches)
 	if err := s.WatchFeed(&roomv1.WatchFeedRequest{}, nil); !errors.Is(err, fault.Overloaded) {
 		t.Errorf("the last watcher and one got %v", err)
 	}
-	if got := s.feeds.Load(); got != maxFeeds {
+	if got := s.feeds.Load(); got != maxWatches {
 		t.Errorf("%d feeds are counted after a refusal", got)
 	}
 }

@@ -26,7 +26,7 @@ func (s *HTTP) watch(ctx *fasthttp.RequestCtx, within context.Context) error {
 	if err := params(ctx, "after", "rooms", "types", "heartbeat"); err != nil {
 		return err
 	}
-	rooms, err := roomIDs(ctx, "rooms", feed.MaxRooms)
+	rooms, err := roomIDs(ctx, "rooms", feed.MaxRooms, nil)
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,12 @@ func (h *Hub) Moved() <-chan struct{} {
 // Proven is Config.Proven.
 func (h *Hub) Proven() (ident.FeedSeq, time.Time) { return h.proven() }
 
+// Tail is a watcher of all that will happen from now on.
+func (h *Hub) Tail() *Watcher {
+	end, _ := h.End()
+	return &Watcher{hub: h, cursor: end}
+}
+
 // look returns the end, and from memory up to limit frames after a position; none when they are not there.
 func (h *Hub) look(after ident.FeedSeq, limit int) (ident.FeedSeq, []Frame) {
 	h.mu.RLock()
