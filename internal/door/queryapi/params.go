@@ -56,24 +56,39 @@ func optional(ctx *fasthttp.RequestCtx, name string) (int64, error) {
 	return n, nil
 }
 
-// roomIDs appends a comma-separated list of at most limit ids to ids; an absent one is empty.
-func roomIDs(ctx *fasthttp.RequestCtx, name string, limit int, ids []ident.RoomID) ([]ident.RoomID, error) {
+// roomIDs reads a comma-separated list of at most limit ids; an absent one is empty.
+func roomIDs(ctx *fasthttp.RequestCtx, name string, limit int) ([]ident.RoomID, error) {
+	return roomIDsInto(nil, ctx, name, limit)
+}
+
+// roomIDsInto is roomIDs that appends to ids.
+func roomIDsInto(ids []ident.RoomID, ctx *fasthttp.RequestCtx, name string, limit int) ([]ident.RoomID, error) {
 	b := ctx.QueryArgs().Peek(name)
 	if len(b) == 0 {
 		return ids, nil
 	}
-	n := bytes.Count(b, []byte{','}) + 1
-	if n > limit {
+	if n := bytes.Count(b, []byte{','}) + 1; n > limit {
 		return ids, fault.TooLarge.New("%d rooms in %s, at most %d", n, name, limit).With("field", name)
 	}
-	for part := range bytes.SplitSeq(b, []byte{','}) {
-		id, ok := number(part)
-		if !ok {
-			return ids, invalid(name, "%s are room ids, positive numbers with commas between them", name)
+	ids, ok := appendIDs(ids, b, limit)
+	if !ok {
+		return ids, invalid(name, "%s are room ids, positive numbers with commas between them", name)
+	}
+	return ids, nil
+}
+
+// appendIDs reads one to limit ids with commas between them.
+func appendIDs(ids []ident.RoomID, b []byte, limit int) ([]ident.RoomID, bool) {
+	for more := true; more; limit-- {
+		var one []byte
+		one, b, more = bytes.Cut(b, []byte{','})
+		id, ok := number(one)
+		if !ok || limit == 0 {
+			return ids, false
 		}
 		ids = append(ids, ident.RoomID(id))
 	}
-	return ids, nil
+	return ids, true
 }
 
 func invalid(field, format string, args ...any) error {

@@ -11,7 +11,11 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 )
 
-const methods = "GET, HEAD, OPTIONS"
+const (
+	methods        = "GET, HEAD, OPTIONS"
+	exposedHeaders = "ETag, Retry-After, X-Request-Id, X-Room-Age-Ms, X-Room-Stale, X-Room-Version"
+	briefly        = "public, max-age=1, stale-while-revalidate=5"
+)
 
 // Headers as bytes in canonical form: fasthttp copies them without looking at them again.
 var (
@@ -31,13 +35,13 @@ var (
 	gzipped   = []byte("gzip")
 	// exposed is what a web page may read of an answer besides its body: without being told so, a
 	// browser hides how fresh a room is.
-	exposed  = []byte("ETag, Retry-After, X-Request-Id, X-Room-Age-Ms, X-Room-Stale, X-Room-Version")
+	exposed  = []byte(exposedHeaders)
 	typeJSON = []byte("application/json")
 	yes      = []byte("true")
 
 	// cachedBriefly lets a CDN turn a crowd into one request a second for each of its edges. A
 	// second is what a viewer does not notice; for five more it may show the old card while it asks.
-	cachedBriefly = []byte("public, max-age=1, stale-while-revalidate=5")
+	cachedBriefly = []byte(briefly)
 	// neverStored is for what is true for this caller only, or must be true now.
 	neverStored = []byte("no-store")
 )

@@ -1,0 +1,220 @@
+package queryapi
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+)
+
+// kind is what a connection's next bytes are.
+type kind int
+
+const (
+	partHead  kind = iota // the beginning of a head
+	plainHead             // a head that the fast lane understands
+	wholeHead             // a head that ends where everybody says it does, with nothing behind it
+	oddHead               // anything else: with a body, or one that two servers might read differently
+)
+
+// request is what the lane knows of a plain request.
+type request struct {
+	size   int // of the head
+	target []byte
+	isHead bool
+	// encodings: the client says which it takes.
+	encodings bool
+}
+
+var (
+	headerConnection       = []byte("Connection")
+	headerContentLength    = []byte("Content-Length")
+	headerExpect           = []byte("Expect")
+	headerHost             = []byte("Host")
+	headerTransferEncoding = []byte("Transfer-Encoding")
+	keepAlive              = []byte("keep-alive")
+	http11                 = []byte(" HTTP/1.1")
+)
+
+// readHead reads a request's head. It is strict: what it calls a whole head has lines that end in CRLF, names
+// that end at their colon, no folded line, and nothing that announces a body.
+func readHead(b []byte) (r request, is kind) {
+	line, rest, ok := cutLine(b)
+	if !ok {
+		return r, unended(b)
+	}
+	target, _ := bytes.CutPrefix(line, []byte("GET "))
+	if len(target) == len(line) {
+		target, r.isHead = bytes.CutPrefix(line, []byte("HEAD "))
+		if !r.isHead && !bytes.HasPrefix(line, []byte("OPTIONS ")) {
+			return r, oddHead
+		}
+	}
+	r.target, ok = bytes.CutSuffix(target, http11)
+	plain := ok && len(target) < len(line)
+	hosts := 0
+	for {
+		if line, rest, ok = cutLine(rest); !ok {
+			return r, unended(rest)
+		}
+		if len(line) == 0 {
+			break
+		}
+		colon := bytes.IndexByte(line, ':')
+		if colon <= 0 || line[0] <= ' ' || line[colon-1] <= ' ' {
+			return r, oddHead
+		}
+		name, value := line[:colon], line[colon+1:]
+		switch len(name) {
+		case len("Host"):
+			if bytes.EqualFold(name, headerHost) && len(bytes.TrimSpace(value)) > 0 {
+				hosts++
+			}
+		case len("Connection"):
+			plain = plain && (!bytes.EqualFold(name, headerConnection) || bytes.EqualFold(bytes.TrimSpace(value), keepAlive))
+		case len("If-None-Match"):
+			plain = plain && !bytes.EqualFold(name, headerIfNoneMatch)
+		case len("X-Room-Min-Version"):
+			plain = plain && !bytes.EqualFold(name, headerMinVersion)
+		case len("Accept-Encoding"):
+			r.encodings = r.encodings || bytes.EqualFold(name, headerAcceptEncoding)
+		case len("Expect"), len("Content-Length"), len("Transfer-Encoding"):
+			if bytes.EqualFold(name, headerExpect) || bytes.EqualFold(name, headerContentLength) || bytes.EqualFold(name, headerTransferEncoding) {
+				return r, oddHead
+			}
+		}
+	}
+	r.size = len(b) - len(rest)
+	if plain && hosts == 1 {
+		return r, plainHead
+	}
+	return r, wholeHead
+}
+
+// cutLine cuts off a line that ends in CRLF.
+func cutLine(b []byte) (line, rest []byte, ok bool) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 1 || b[end-1] != '\r' {
+		return nil, b, false
+	}
+	return b[:end-1], b[end+1:], true
+}
+
+// unended is what bytes are of which no line could be cut off.
+func unended(b []byte) kind {
+	if bytes.IndexByte(b, '\n') >= 0 {
+		return oddHead // a line that ends in a bare LF
+	}
+	return partHead
+}
+
+// plain appends the answer to a request that needs nothing but resident rooms. False: the server answers it,
+// with all it can do; nothing was appended.
+func (s *HTTP) plain(sp *space, r *request) (ok bool) {
+	begin := len(sp.out)
+	defer func() {
+		if p := recover(); p != nil { // the server will meet it again, or was luckier
+			s.Log.Error("fast lane", slog.String("error", fmt.Sprintf("panic: %v\n%s", p, debug.Stack())))
+			sp.out, ok = sp.out[:begin], false
+		}
+	}()
+	if s.serving.Err() != nil {
+		return false // the server knows how to say that it closes the connection
+	}
+	if id, is := roomTarget(r.target); is {
+		return s.plainRoom(sp, id, r.isHead)
+	}
+	if ids, is := bytes.CutPrefix(r.target, []byte(batchTarget)); is && !r.encodings {
+		return s.plainBatch(sp, ids, r.isHead)
+	}
+	return false
+}
+
+const batchTarget = "/v1/rooms?ids="
+
+// The headers of the server's answers, in one piece as far as they are the same for all. What is said here
+// and what room.go and batch.go say are compared by TestTheLaneSaysWhatTheServerSays.
+const (
+	plainHeaders = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n" +
+		"Access-Control-Expose-Headers: " + exposedHeaders + "\r\nCache-Control: " + briefly + "\r\nDate: "
+	roomHeaders = "\r\nVary: X-Room-Min-Version\r\nEtag: "
+	listHeaders = "\r\nVary: Accept-Encoding"
+)
+
+func (s *HTTP) plainRoom(sp *space, id ident.RoomID, isHead bool) bool {
+	look := s.Rooms.Look()
+	e, ok := s.Rooms.Lookup(id)
+	if !ok {
+		return false
+	}
+	b := s.date.append(append(sp.out, plainHeaders...), look.At)
+	b = append(append(b, roomHeaders...), e.ETag...)
+	b = append(append(b, "\r\nX-Room-Version: "...), e.VersionText()...)
+	b = appendAge(b, look.Age(e))
+	b = appendLength(b, len(e.JSON))
+	if !isHead {
+		b = append(b, e.JSON...)
+	}
+	sp.out = b
+	return true
+}
+
+func (s *HTTP) plainBatch(sp *space, ids []byte, isHead bool) bool {
+	var ok bool
+	if sp.batch.IDs, ok = appendIDs(sp.batch.IDs[:0], ids, query.MaxBatch); !ok {
+		return false
+	}
+	look := s.Rooms.Look()
+	if !s.Rooms.Residents(&sp.batch) {
+		return false
+	}
+	b := s.date.append(append(sp.out, plainHeaders...), look.At)
+	b = appendAge(append(b, listHeaders...), look.Oldest(sp.batch.Found))
+	size := len(`{"rooms":[],"missing":[]}`) + len(sp.batch.Found) - 1
+	for _, e := range sp.batch.Found {
+		size += len(e.Card())
+	}
+	b = appendLength(b, size)
+	if !isHead {
+		b = append(appendMissing(appendRooms(b, sp.batch.Found, nil), nil), '}')
+	}
+	sp.out = b
+	return true
+}
+
+func appendAge(b []byte, age time.Duration) []byte {
+	b = strconv.AppendInt(append(b, "\r\nX-Room-Age-Ms: "...), age.Milliseconds(), 10)
+	if query.Stale(age) {
+		b = append(b, "\r\nX-Room-Stale: true"...)
+	}
+	return b
+}
+
+func appendLength(b []byte, n int) []byte {
+	return append(strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(n), 10), "\r\n\r\n"...)
+}
+
+// dateHeader is the value of the Date header, made once a second.
+type dateHeader struct{ last atomic.Pointer[dated] }
+
+type dated struct {
+	second int64
+	text   []byte
+}
+
+func (d *dateHeader) append(b []byte, now time.Time) []byte {
+	at := d.last.Load()
+	if second := now.Unix(); at == nil || at.second != second {
+		at = &dated{second: second, text: fasthttp.AppendHTTPDate(nil, now)}
+		d.last.Store(at)
+	}
+	return append(b, at.text...)
+}
