@@ -21,7 +21,7 @@ func (s *HTTP) batch(ctx *fasthttp.RequestCtx, within context.Context) error {
 	}
 	b := s.space.get()
 	defer s.space.put(b)
-	if b.batch.IDs, err = roomIDsInto(b.batch.IDs, ctx, "ids", query.MaxBatch); err != nil {
+	if b.batch.IDs, err = roomIDs(ctx, "ids", query.MaxBatch, b.batch.IDs); err != nil {
 		return err
 	}
 	if len(b.batch.IDs) == 0 {

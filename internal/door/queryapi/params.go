@@ -56,13 +56,8 @@ func optional(ctx *fasthttp.RequestCtx, name string) (int64, error) {
 	return n, nil
 }
 
-// roomIDs reads a comma-separated list of at most limit ids; an absent one is empty.
-func roomIDs(ctx *fasthttp.RequestCtx, name string, limit int) ([]ident.RoomID, error) {
-	return roomIDsInto(nil, ctx, name, limit)
-}
-
-// roomIDsInto is roomIDs that appends to ids.
-func roomIDsInto(ids []ident.RoomID, ctx *fasthttp.RequestCtx, name string, limit int) ([]ident.RoomID, error) {
+// roomIDs appends a comma-separated list of at most limit ids to ids; an absent one is empty.
+func roomIDs(ctx *fasthttp.RequestCtx, name string, limit int, ids []ident.RoomID) ([]ident.RoomID, error) {
 	b := ctx.QueryArgs().Peek(name)
 	if len(b) == 0 {
 		return ids, nil
