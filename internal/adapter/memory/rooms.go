@@ -214,18 +214,7 @@ func (rd roomsReader) Room(id ident.RoomID) (*room.Room, error) {
 	if !found {
 		return nil, fault.RoomNotFound.New("there is no room %s", id).With("room_id", id.String())
 	}
-	return loaded(r), nil
-}
-
-// loaded copies a stored room, as a database would.
-func loaded(r room.Room) *room.Room {
-	r.Tags = slices.Clone(r.Tags)
-	if r.Session != nil {
-		s := *r.Session
-		r.Session = &s
-	}
-	r.Loaded()
-	return &r
+	return r.Stored(), nil
 }
 
 func (rd roomsReader) Rooms(anchor ident.AnchorID, after ident.RoomID, limit int) ([]*room.Room, error) {
@@ -234,7 +223,7 @@ func (rd roomsReader) Rooms(anchor ident.AnchorID, after ident.RoomID, limit int
 	for _, id := range ids {
 		r := rd.is.rooms[id]
 		if id > after && (anchor == 0 || r.Anchor == anchor) && len(out) < limit {
-			out = append(out, loaded(r))
+			out = append(out, r.Stored())
 		}
 	}
 	return out, nil
@@ -314,14 +303,8 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 		tx.is.sessions[s.ID] = s
 	}
 	tx.append(r.Events())
-	tx.is.rooms[r.ID] = *stored(r)
+	tx.is.rooms[r.ID] = *r.Stored()
 	return nil
-}
-
-// stored copies a room without what the running command left in it.
-func stored(r *room.Room) *room.Room {
-	return loaded(room.Room{ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: r.Tags, Language: r.Language,
-		Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Session: r.Session})
 }
 
 func (tx *roomsTx) append(events []event.RoomEvent) {

@@ -24,15 +24,15 @@ type unit struct {
 	err  error
 }
 
-// group commits units together: one BEGIN, the units one after the other each under a
-// savepoint of its own, one fsync, then all answers. Under load the disk's rate bounds
-// the number of groups, not of units.
+// group commits units together: one BEGIN, the units one after the other, one fsync, then all answers.
+// Under load the disk's rate bounds the number of groups, not of units.
 type group struct {
 	conn  *conn
 	queue chan *unit
 	// committed is told after each durable commit, before the answers.
 	committed func()
-	// aborted is told when a transaction did not commit: whatever units left in memory is void.
+	// aborted is told when a transaction did not commit: whatever units left in memory is void. They may
+	// run again.
 	aborted func()
 	gone    chan struct{}
 }
@@ -111,46 +111,53 @@ func (g *group) commit(units []*unit) {
 	}
 }
 
+// transact runs the units in one transaction. A unit that fails takes nothing with it: most fail before
+// they wrote anything; after one that did, the transaction begins anew with the others.
 func (g *group) transact(units []*unit) error {
-	if _, err := g.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
 	for _, u := range units {
+		u.err = nil
+	}
+	for {
+		if _, err := g.conn.exec("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		clean, err := g.runAll(units)
+		if clean && err == nil {
+			if _, err = g.conn.exec("COMMIT"); err == nil {
+				return nil
+			}
+		}
+		g.rollback()
+		if err != nil {
+			return err
+		}
+		g.aborted()
+	}
+}
+
+// runAll runs the units that have not failed yet. It is not clean when one of them failed after it wrote;
+// an error returned here is the engine's and spoils the transaction for all.
+func (g *group) runAll(units []*unit) (clean bool, err error) {
+	for _, u := range units {
+		if u.err != nil {
+			continue
+		}
 		if u.err = u.ctx.Err(); u.err != nil {
 			u.err = engineFault(u.err)
 			continue
 		}
-		if err := g.runUnit(u); err != nil {
-			g.rollback()
-			return err
+		before := g.conn.writes
+		u.err = shielded(u, g.conn)
+		if errors.Is(u.err, fault.StoreUnavailable) {
+			// The engine failed, not the unit: SQLite may have rolled back all of it by itself (a full
+			// disk does), and what would run next would commit alone.
+			return false, u.err
+		}
+		if u.err != nil && g.conn.writes != before {
+			return false, nil
 		}
 	}
-	if _, err := g.conn.exec("COMMIT"); err != nil {
-		g.rollback()
-		return err
-	}
-	return nil
-}
-
-// runUnit runs one unit under a savepoint. A fault of the unit is the unit's; an error returned
-// here spoils the whole transaction.
-func (g *group) runUnit(u *unit) error {
-	if _, err := g.conn.exec("SAVEPOINT unit"); err != nil {
-		return err
-	}
-	u.err = shielded(u, g.conn)
-	if errors.Is(u.err, fault.StoreUnavailable) {
-		// The engine failed, not the unit: SQLite may have rolled back all of it by itself (a full
-		// disk does), and what would run next would commit alone.
-		return u.err
-	}
-	if u.err != nil {
-		if _, err := g.conn.exec("ROLLBACK TO unit"); err != nil {
-			return err
-		}
-	}
-	_, err := g.conn.exec("RELEASE unit")
-	return err
+	return true, nil
 }
 
 // shielded turns a panic of one unit into its own INTERNAL: its neighbours committed nothing wrong.

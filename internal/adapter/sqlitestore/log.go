@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -14,60 +16,40 @@ import (
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
-// Sequence is relay.Log. It moves events from the outbox into the log in one transaction of
-// its own: outbox ids follow the commit order, because there is one writer.
-func (s *Rooms) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
-	var out []event.RoomEvent
-	err := s.group.do(ctx, func(c *conn) error {
-		var head ident.FeedSeq
-		if _, err := one(c, `SELECT COALESCE(MAX(feed_seq), 0) FROM log`, nil, &head); err != nil {
-			return err
-		}
-		var last int64
-		var err error
-		if out, last, err = s.waiting(c, limit); err != nil || len(out) == 0 {
-			return err
-		}
-		for i := range out {
-			out[i].FeedSeq = head + 1 + ident.FeedSeq(i)
-		}
-		if _, err := c.exec(`INSERT INTO log (feed_seq, room_id, committed_at, body)
-			SELECT ? + ROW_NUMBER() OVER (ORDER BY id), room_id, committed_at, body FROM outbox WHERE id <= ?`, int64(head), last); err != nil {
-			return err
-		}
-		_, err = c.exec(`DELETE FROM outbox WHERE id <= ?`, last)
-		return err
-	})
-	if err != nil {
-		return nil, err // after an ended ctx the unit may still run: out is its own
-	}
-	return out, nil
+// Sequence is relay.Log. The one writer gave the places with the commit itself; what is left to do is
+// handing over what was committed since the last call. What was committed before this process
+// opened the file, and what nobody fetched in time, stands in the log.
+func (s *Rooms) Sequence(_ context.Context, limit int) ([]event.RoomEvent, error) {
+	return s.sequenced.take(limit), nil
 }
 
-// waiting lists the oldest events of the outbox, and the id of the last. What this process put there
-// lately is still in memory; the rest, after a restart, is read and decoded.
-func (s *Rooms) waiting(c *conn, limit int) (out []event.RoomEvent, last int64, err error) {
-	known := true
-	err = each(c, func(rows *sql.Rows) error {
-		if err := rows.Scan(&last); err != nil {
-			return err
-		}
-		e, found := s.recent[last]
-		delete(s.recent, last)
-		known = known && found
-		out = append(out, e)
-		return nil
-	}, `SELECT id FROM outbox ORDER BY id LIMIT ?`, limit)
-	if err != nil || known {
-		return out, last, err
+// handoverMax bounds the events that wait to be fetched: some 16 MB.
+const handoverMax = 16_384
+
+// handover passes committed events from the writer to the relay. Safe for concurrent use.
+type handover struct {
+	mu     sync.Mutex
+	events []event.RoomEvent
+}
+
+func (h *handover) put(events []event.RoomEvent) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.events)+len(events) > handoverMax {
+		h.events = nil // whoever comes so late reads the log
 	}
-	out = nil
-	err = each(c, func(rows *sql.Rows) error {
-		e, err := scanEvent(rows, &last)
-		out = append(out, e)
-		return err
-	}, `SELECT id, room_id, body FROM outbox ORDER BY id LIMIT ?`, limit)
-	return out, last, err
+	h.events = append(h.events, events...)
+}
+
+func (h *handover) take(limit int) []event.RoomEvent {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := min(limit, len(h.events))
+	out := slices.Clone(h.events[:n])
+	if h.events = h.events[n:]; len(h.events) == 0 {
+		h.events = nil // lets the array go
+	}
+	return out
 }
 
 // scanEvent reads one row. An event that we wrote and cannot read is handed on as far as it can
@@ -115,7 +97,7 @@ func (s *Rooms) End(ctx context.Context) (ident.FeedSeq, error) {
 func (s *Rooms) Head(ctx context.Context) (project.Head, error) {
 	h := project.Head{Epoch: s.epoch}
 	err := look(ctx, s.read, func(q querier) error {
-		_, err := one(q, headQuery, nil, &h.Seq, &h.Floor, &h.Pending)
+		_, err := one(q, headQuery, nil, &h.Seq, &h.Floor)
 		return err
 	})
 	return h, err
@@ -123,7 +105,7 @@ func (s *Rooms) Head(ctx context.Context) (project.Head, error) {
 
 // Each end in a query of its own: SQLite seeks to one MIN or MAX, but for both at once it reads the
 // whole log, and the head is asked several times a second.
-const headQuery = `SELECT COALESCE((SELECT MAX(feed_seq) FROM log), 0), COALESCE((SELECT MIN(feed_seq) FROM log), 1), (SELECT COUNT(*) FROM outbox)`
+const headQuery = `SELECT COALESCE((SELECT MAX(feed_seq) FROM log), 0), COALESCE((SELECT MIN(feed_seq) FROM log), 1)`
 
 // Subscribe is relay.Log.
 func (s *Rooms) Subscribe(f func([]event.RoomEvent)) { s.subscriber = f }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
@@ -19,11 +21,12 @@ type Rooms struct {
 	// epoch names this log; a new file gets a new one.
 	epoch string
 	clock func() time.Time
-	// fresh are the events of the running transaction, handed to subscriber after its commit.
-	fresh []event.RoomEvent
-	// recent are events in the outbox by its ids, to spare the sequencer reading them back. It may lack
-	// any; it never holds one that differs from the row.
-	recent     map[int64]event.RoomEvent
+	// head is the newest committed feed_seq, fresh the events of the running transaction: they stand
+	// right behind head, and go to subscriber and sequenced after the commit.
+	head       ident.FeedSeq
+	fresh      []event.RoomEvent
+	sequenced  handover
+	hot        hotRows
 	subscriber func([]event.RoomEvent)
 	stop       context.CancelFunc
 }
@@ -34,17 +37,12 @@ func OpenRooms(path string) (*Rooms, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Rooms{group: newGroup(write), read: read, clock: time.Now, recent: map[int64]event.RoomEvent{}, subscriber: func([]event.RoomEvent) {}}
-	if err := s.loadEpoch(write); err != nil {
+	s := &Rooms{group: newGroup(write), read: read, clock: time.Now, subscriber: func([]event.RoomEvent) {}, hot: hotRows{rooms: map[ident.RoomID]*room.Room{}}}
+	if err := s.loadLog(write); err != nil {
 		return nil, errors.Join(err, read.Close(), write.close())
 	}
-	s.group.committed = func() {
-		if len(s.fresh) > 0 {
-			s.subscriber(s.fresh)
-			s.fresh = nil
-		}
-	}
-	s.group.aborted = s.forgetRecent
+	s.group.committed = s.announce
+	s.group.aborted = func() { s.fresh = nil; s.hot.aborted() }
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.group.runLoop(ctx)
@@ -62,7 +60,11 @@ func (s *Rooms) Close() error {
 	return err
 }
 
-func (s *Rooms) loadEpoch(c *conn) error {
+// loadLog finds where the log stands, and names a new one.
+func (s *Rooms) loadLog(c *conn) error {
+	if _, err := one(c, `SELECT COALESCE(MAX(feed_seq), 0) FROM log`, nil, &s.head); err != nil {
+		return err
+	}
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the process instead
 	if _, err := c.exec(`INSERT OR IGNORE INTO meta (key, value) VALUES ('log_epoch', ?)`, hex.EncodeToString(b[:])); err != nil {
@@ -74,25 +76,19 @@ func (s *Rooms) loadEpoch(c *conn) error {
 
 // Write is command.Store.
 func (s *Rooms) Write(ctx context.Context, work func(command.Tx) error) error {
-	return s.group.do(ctx, func(c *conn) error {
-		before, kept := len(s.fresh), false
-		defer func() { // also when work panics
-			if !kept {
-				fresh := s.fresh[:before]
-				s.forgetRecent() // the rolled back ids will be given again
-				s.fresh = fresh
-			}
-		}()
-		err := work(&roomsTx{roomsReader{c}, s, c})
-		kept = err == nil
-		return err
-	})
+	return s.group.do(ctx, func(c *conn) error { return work(&roomsTx{roomsReader{c}, s, c}) })
 }
 
-// forgetRecent drops what memory holds of a transaction that is void.
-func (s *Rooms) forgetRecent() {
+// announce hands on what the transaction that was just committed put into the log.
+func (s *Rooms) announce() {
+	s.hot.committed()
+	if len(s.fresh) == 0 {
+		return
+	}
+	s.head += ident.FeedSeq(len(s.fresh))
+	s.sequenced.put(s.fresh)
+	s.subscriber(s.fresh)
 	s.fresh = nil
-	clear(s.recent)
 }
 
 // Read is command.Store.
@@ -128,10 +124,7 @@ CREATE TABLE IF NOT EXISTS answer (
 	id BLOB PRIMARY KEY, request BLOB NOT NULL, sealed BLOB NOT NULL, expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS answer_by_expiry ON answer (expires_at);
--- Committed events that have no feed_seq yet. The sequencer moves them into the log.
-CREATE TABLE IF NOT EXISTS outbox (
-	id INTEGER PRIMARY KEY AUTOINCREMENT, room_id INTEGER NOT NULL, committed_at INTEGER NOT NULL, body BLOB NOT NULL
-) STRICT;
+-- The outbox: events in the order of their commits, written with the state they speak of.
 CREATE TABLE IF NOT EXISTS log (
 	feed_seq INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, committed_at INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;

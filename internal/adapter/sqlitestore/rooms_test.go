@@ -12,7 +12,7 @@ func TestRoomsKeepTheContract(t *testing.T) {
 	storetest.Rooms(t, func(t *testing.T) storetest.RoomsLevers {
 		path := filepath.Join(t.TempDir(), "room_b.db")
 		rooms := openRooms(t, path)
-		return storetest.RoomsLevers{Store: rooms, Reopen: func() storetest.RoomsStore {
+		return storetest.RoomsLevers{Store: rooms, AtCommit: true, Reopen: func() storetest.RoomsStore {
 			if err := rooms.Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -76,6 +76,8 @@ type conn struct {
 	db    *sql.DB
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
+	// writes counts the statements that may have changed something.
+	writes int
 }
 
 func (c *conn) close() error {
@@ -101,24 +103,16 @@ func (c *conn) stmt(text string) (*sql.Stmt, error) {
 
 // exec returns the number of rows that changed.
 func (c *conn) exec(text string, args ...any) (int64, error) {
-	return c.run(sql.Result.RowsAffected, text, args)
-}
-
-// insert is exec for one new row; it returns the row's id.
-func (c *conn) insert(text string, args ...any) (int64, error) {
-	return c.run(sql.Result.LastInsertId, text, args)
-}
-
-func (c *conn) run(says func(sql.Result) (int64, error), text string, args []any) (int64, error) {
 	s, err := c.stmt(text)
 	if err != nil {
 		return 0, err
 	}
+	c.writes++
 	res, err := s.Exec(args...)
 	if err != nil {
 		return 0, engineFault(err)
 	}
-	n, err := says(res)
+	n, err := res.RowsAffected()
 	return n, engineFault(err)
 }
 

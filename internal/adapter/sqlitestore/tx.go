@@ -20,6 +20,18 @@ type roomsTx struct {
 	c     *conn
 }
 
+// Room is command.Reader.
+func (tx *roomsTx) Room(id ident.RoomID) (*room.Room, error) {
+	if r := tx.store.hot.get(id); r != nil {
+		return r, nil
+	}
+	r, err := tx.roomsReader.Room(id)
+	if err == nil {
+		tx.store.hot.keep(r)
+	}
+	return r, err
+}
+
 func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	if err := ownership.Check(role, "room", r.Columns()...); err != nil {
 		return err
@@ -32,38 +44,49 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 			return err
 		}
 	}
-	return tx.append(r.Events())
+	if err := tx.append(r.Events()); err != nil {
+		return err
+	}
+	tx.store.hot.saved(r)
+	return nil
 }
 
 // saveRow writes the room over exactly the version it was loaded at.
 func (tx *roomsTx) saveRow(r *room.Room) error {
-	var have ident.Version
-	if _, err := one(tx.c, `SELECT version FROM room WHERE id = ?`, []any{int64(r.ID)}, &have); err != nil {
-		return err
-	}
 	base := r.BaseVersion()
-	if have != base {
-		return fault.VersionConflict.New("room %s is no longer at version %s", r.ID, base).With("version", have.String())
-	}
 	if len(r.Events()) == 0 {
-		return nil // a renewed lease: the session moved, the room did not
+		return tx.stillAt(r.ID, base) // a renewed lease: the session moved, the room did not
 	}
 	tags, err := encodeTags(r.Tags)
 	if err != nil {
 		return err
 	}
 	card := r.Card()
-	row := []any{int64(r.Anchor), r.Title, int64(r.Area), r.CoverURL, tags, r.Language, int64(r.Policy),
+	row := []any{r.Title, int64(r.Area), r.CoverURL, tags, r.Language, int64(r.Policy),
 		int64(card.Live.Status), int64(card.Live.SessionID), int64(r.Epoch), int64(r.Version), millis(r.UpdatedAt)}
+	// A room's anchor never changes, and naming it would rewrite its index each time.
+	text, row := `UPDATE room SET title = ?, area_id = ?, cover_url = ?, tags = ?, language = ?, publisher_policy = ?,
+		live_status = ?, session_id = ?, epoch = ?, version = ?, updated_at = ? WHERE id = ? AND version = ?`, append(row, int64(r.ID), int64(base))
 	if base == 0 {
-		_, err := tx.c.exec(`INSERT INTO room (anchor_id, title, area_id, cover_url, tags, language, publisher_policy,
-			live_status, session_id, epoch, version, updated_at, created_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			append(row, millis(r.CreatedAt), int64(r.ID))...)
-		return err
+		text, row = `INSERT INTO room (title, area_id, cover_url, tags, language, publisher_policy,
+			live_status, session_id, epoch, version, updated_at, id, anchor_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO NOTHING`, append(row[:len(row)-1], int64(r.Anchor), millis(r.CreatedAt))
 	}
-	_, err = tx.c.exec(`UPDATE room SET anchor_id = ?, title = ?, area_id = ?, cover_url = ?, tags = ?, language = ?, publisher_policy = ?,
-		live_status = ?, session_id = ?, epoch = ?, version = ?, updated_at = ? WHERE id = ?`,
-		append(row, int64(r.ID))...)
+	n, err := tx.c.exec(text, row...)
+	if err == nil && n == 0 {
+		err = tx.stillAt(r.ID, base)
+	}
+	return err
+}
+
+// stillAt is VERSION_CONFLICT when the room is not at the version it was loaded at.
+func (tx *roomsTx) stillAt(id ident.RoomID, base ident.Version) error {
+	var have ident.Version
+	_, err := one(tx.c, `SELECT version FROM room WHERE id = ?`, []any{int64(id)}, &have)
+	if err == nil && have != base {
+		delete(tx.store.hot.rooms, id) // whoever changed it without us: the next load sees it
+		err = fault.VersionConflict.New("room %s is no longer at version %s", id, base).With("version", have.String())
+	}
 	return err
 }
 
@@ -87,26 +110,23 @@ func (tx *roomsTx) saveSession(role ownership.Role, s room.Session) error {
 	return err
 }
 
-// recentMax bounds the events kept for the sequencer; it is never far behind.
-const recentMax = 4 * queueMax
-
-// append puts events into the outbox, in the transaction of the state they speak of.
+// append puts events into the log, in the transaction of the state they speak of. Transactions of the one
+// writer follow each other, so the places behind the newest committed event are free until this one
+// commits, and free again when it does not: nobody can see a number before its event is durable.
 func (tx *roomsTx) append(events []event.RoomEvent) error {
-	now := tx.store.clock().UTC().Truncate(time.Millisecond)
+	s := tx.store
+	now := s.clock().UTC().Truncate(time.Millisecond)
 	for _, e := range events {
-		e.Epoch, e.CommittedAt = tx.store.epoch, now
+		e.Epoch, e.CommittedAt, e.FeedSeq = s.epoch, now, s.head+ident.FeedSeq(len(s.fresh))+1
 		body, err := wire.MarshalEvent(&e)
 		if err != nil {
 			return err
 		}
-		id, err := tx.c.insert(`INSERT INTO outbox (room_id, committed_at, body) VALUES (?, ?, ?)`, int64(e.RoomID), millis(now), body)
-		if err != nil {
+		if _, err := tx.c.exec(`INSERT INTO log (feed_seq, room_id, committed_at, body) VALUES (?, ?, ?, ?)`,
+			int64(e.FeedSeq), int64(e.RoomID), millis(now), body); err != nil {
 			return err
 		}
-		if len(tx.store.recent) < recentMax {
-			tx.store.recent[id] = e
-		}
-		tx.store.fresh = append(tx.store.fresh, e)
+		s.fresh = append(s.fresh, e)
 	}
 	return nil
 }

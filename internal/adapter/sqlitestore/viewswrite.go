@@ -71,10 +71,15 @@ func writeCards(c *conn, table string, list []view.RoomCard) (taken []ident.Room
 		if err != nil {
 			return nil, err
 		}
-		n, err := c.exec(`INSERT INTO `+table+` (room_id, version, anchor_id, on_air, body) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (room_id) DO UPDATE SET version = excluded.version, anchor_id = excluded.anchor_id, on_air = excluded.on_air,
-			body = excluded.body WHERE excluded.version > version`,
+		// Most changes leave the indexed columns as they are. Naming these would rewrite their indexes all the same.
+		n, err := c.exec(`UPDATE `+table+` SET version = ?2, body = ?5 WHERE room_id = ?1 AND version < ?2 AND anchor_id = ?3 AND on_air = ?4`,
 			int64(card.ID), int64(card.Version), int64(card.AnchorID), card.OnAir(), body)
+		if err == nil && n == 0 {
+			n, err = c.exec(`INSERT INTO `+table+` (room_id, version, anchor_id, on_air, body) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (room_id) DO UPDATE SET version = excluded.version, anchor_id = excluded.anchor_id, on_air = excluded.on_air,
+				body = excluded.body WHERE excluded.version > version`,
+				int64(card.ID), int64(card.Version), int64(card.AnchorID), card.OnAir(), body)
+		}
 		if err != nil {
 			return nil, err
 		}

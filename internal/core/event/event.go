@@ -1,7 +1,7 @@
 // Package event holds the domain events: the only bridge from the B side to the C side.
 //
 // A RoomEvent is made by a decision in core/room, completed by the store at commit
-// (Epoch, CommittedAt), by the sequencer (FeedSeq) and by the relay (PublishedAt), and
+// (Epoch, CommittedAt), by the sequencer (FeedSeq; it may be the store) and by the courier (PublishedAt), and
 // is a value at every station. Within a room events are ordered by Version, overall by FeedSeq.
 package event
 

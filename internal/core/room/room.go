@@ -73,6 +73,20 @@ func (r *Room) Card() view.RoomCard {
 // Loaded is called by a store after filling the aggregate: what it holds now is the committed state.
 func (r *Room) Loaded() { r.before, r.policy = r.Card(), r.Policy }
 
+// Stored is a copy as a store keeps it or gives it out: the state that is, without what the running
+// command left in it, and sharing nothing.
+func (r *Room) Stored() *Room {
+	c := Room{ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: slices.Clone(r.Tags),
+		Language: r.Language, Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+	if r.Session != nil {
+		s := *r.Session
+		s.dirty = false
+		c.Session = &s
+	}
+	c.Loaded()
+	return &c
+}
+
 // record closes one step of a story: the version moves on and an event says so.
 func (r *Room) record(by By, t event.Type, reason string) {
 	prev := r.before

@@ -53,7 +53,7 @@ type Head struct {
 	// Seq is the newest sequenced position, Floor the oldest that is kept (Seq+1 when none is).
 	Seq   ident.FeedSeq
 	Floor ident.FeedSeq
-	// Pending is how many committed events had no feed_seq yet; read in one snapshot with Seq. Views that
+	// Pending is how many committed events had no feed_seq yet, 0 for a log that gives it at commit; read in one snapshot with Seq. Views that
 	// have reached Seq+Pending hold everything that was committed at that moment.
 	Pending int64
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -18,9 +19,9 @@ const (
 	directPause    = time.Second
 )
 
-// Direct is the second courier: a call to the C side right after commit. It carries events that
-// have no feed_seq yet, so that a view is fresh even while the sequencer or the broker is away. What it
-// cannot bring in time it drops: the queue brings everything.
+// Direct is the second courier: a call to the C side right after commit. Where the log is sequenced
+// after commit it carries events that have no feed_seq yet, so that a view is fresh even while the sequencer
+// or the broker is away. What it cannot bring in time it drops: the queue brings everything.
 type Direct struct {
 	ingest Ingest
 	logger *slog.Logger
@@ -74,5 +75,10 @@ func (d *Direct) Run(ctx context.Context) error {
 func (d *Direct) call(ctx context.Context, events []event.RoomEvent) error {
 	ctx, cancel := context.WithTimeout(ctx, directBudget)
 	defer cancel()
+	events = slices.Clone(events) // each courier says for itself when they left
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	for i := range events {
+		events[i].PublishedAt = now
+	}
 	return d.ingest.Push(ctx, events)
 }

@@ -11,14 +11,16 @@ import (
 type Log interface {
 	// Sequence gives the next feed_seq to up to limit committed events that have none yet, in
 	// commit order, and returns them, durable. It looks for "not yet sequenced", never for "greater
-	// than the last": a transaction that commits late is found, not skipped.
+	// than the last": a transaction that commits late is found, not skipped. A store with one writer may
+	// have given the places at commit; then Sequence returns what this process committed since it was last
+	// called, and whoever misses any of it finds it by After.
 	Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error)
 	// After returns up to limit sequenced events with a larger feed_seq, in order.
 	After(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error)
 	// End is the newest feed_seq; 0 for an empty log.
 	End(ctx context.Context) (ident.FeedSeq, error)
 	// Subscribe calls f after every durable commit with its events, in commit order, before
-	// the commands are answered. f must not block. Called once, before the first commit.
+	// the commands are answered; f must not block and must not change them. Called once, before the first commit.
 	Subscribe(f func([]event.RoomEvent))
 }
 

@@ -1,7 +1,7 @@
 // Package relay takes committed events out of the B side: the only way out, and only after commit.
 //
-// Two loops share the work. The sequencer gives feed_seq to what is committed, in commit order;
-// exactly one may run against a log. The publisher hands sequenced events to the queue, in that
+// Two loops share the work. The sequencer gives feed_seq to what is committed, in commit order, or takes
+// over what the store sequenced itself; exactly one may run against a log. The publisher hands sequenced events to the queue, in that
 // order, from where the broker stands: a broker that was wiped is filled again, one that is gone is
 // waited for, and the log loses nothing meanwhile. Beside them the direct courier (direct.go) calls the
 // C side right after a commit. Nothing here can make a command fail or wait.

@@ -67,7 +67,7 @@ type Stop struct {
 var Corridor = []Stop{
 	{Accepted, "internal/flow/command", "Anchor.GoLive", "a command is decoded, its caller's scope checked, its aggregate loaded", "greenroom_commandapi_call_seconds"},
 	{Committed, "internal/adapter/sqlitestore", "Rooms.Write", "state and outbox in one transaction, many commands in one fsync, then the answer", "greenroom_command_commit_seconds"},
-	{Sequenced, "internal/flow/relay", "Relay.sequence", "the one sequencer gives feed_seq to committed events, in commit order", "greenroom_relay_sequence_seconds"},
+	{Sequenced, "internal/flow/relay", "Relay.sequence", "the relay has it with its feed_seq, given in commit order by the one sequencer", "greenroom_relay_sequence_seconds"},
 	{Published, "internal/flow/relay", "Relay.publish", "to the queue, acknowledged; beside it the direct call, right after commit", "greenroom_relay_publish_seconds"},
 	{Received, "internal/flow/project", "Projector.Apply", "either courier ends in the same entrance; duplicates and late ones stop here", "greenroom_project_transfer_seconds"},
 	{Applied, "internal/flow/project", "Projector.Apply", "one transaction in room_c: card if newer, feed row, position", "greenroom_project_handle_seconds"},

@@ -29,6 +29,9 @@ type RoomsLevers struct {
 	Store RoomsStore
 	// Reopen ends the store and opens it again on what it holds.
 	Reopen func() RoomsStore
+	// AtCommit: events have their feed_seq when they are committed; Sequence only hands them over, to
+	// the process that committed them.
+	AtCommit bool
 }
 
 // Rooms runs the suite. open makes an empty store that ends with the test.
@@ -147,6 +150,18 @@ func (w *roomsWorld) head() project.Head {
 	h, err := w.Store.Head(w.ctx())
 	w.must(err)
 	return h
+}
+
+// stands checks the head: the log goes from floor to seq, pending events wait for the sequencer. Where
+// places are given at commit, the pending ones are in the log already.
+func (w *roomsWorld) stands(floor, seq ident.FeedSeq, pending int64) {
+	w.Helper()
+	if w.AtCommit {
+		seq, pending = seq+ident.FeedSeq(pending), 0
+	}
+	if h := w.head(); h.Floor != floor || h.Seq != seq || h.Pending != pending {
+		w.Errorf("the head is %+v, want %d to %d and %d pending", h, floor, seq, pending)
+	}
 }
 
 func (w *roomsWorld) sequence(limit int) []event.RoomEvent {
