@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
 	"time"
 
@@ -17,9 +16,11 @@ import (
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
-// publishWindow is how many events are on their way without an acknowledgement: enough to keep
-// the broker busy during a round trip, little enough to send again.
-const publishWindow = 256
+// A page holds at most maxPage events, and none more once it has maxPageBytes.
+const (
+	maxPage      = 256
+	maxPageBytes = 256 << 10
+)
 
 // ackTimeout ends the wait for a broker that neither answers nor hangs up.
 const ackTimeout = 5 * time.Second
@@ -63,83 +64,51 @@ func New(conn *nats.Conn, cfg Config) (*Bus, error) {
 	return &Bus{conn: conn, js: js, cfg: cfg}, nil
 }
 
-// Publish implements relay.Bus.
+// Publish implements relay.Bus. Events travel in pages, one message each: what a message costs the broker
+// is shared by all that were committed meanwhile. A page goes out when the one before it is stored.
 func (b *Bus) Publish(ctx context.Context, events []event.RoomEvent) error {
-	for window := range slices.Chunk(events, publishWindow) {
-		err := b.publishWindow(ctx, window)
-		if err != nil && ctx.Err() == nil && b.conn.IsConnected() {
-			// The stream is gone, or the chain broke where it went. One at a time needs no chain,
-			// and what did arrive is dropped as a repeat.
-			err = b.tied(ctx, func(ctx context.Context) error { return b.publishInTurn(ctx, window) })
+	for len(events) > 0 {
+		m, n, err := nextPage(events)
+		if err == nil {
+			err = b.tied(ctx, func(ctx context.Context) error { return b.publish(ctx, m) })
 		}
 		if err != nil {
-			return fmt.Errorf("natsbus: publish %d events from feed_seq %d: %w", len(window), window[0].FeedSeq, err)
+			return fmt.Errorf("natsbus: publish %d events from feed_seq %d: %w", n, events[0].FeedSeq, err)
 		}
+		events = events[n:]
 	}
 	return nil
 }
 
-// publishWindow sends all events, then waits for all acknowledgements. Each event but the first is
-// stored only directly after the one before it, so a failure in the middle fails the rest.
-func (b *Bus) publishWindow(ctx context.Context, events []event.RoomEvent) error {
-	acks := make([]jetstream.PubAckFuture, 0, len(events))
-	var sendErr error
-	for i := range events {
-		m, err := message(&events[i])
-		if err == nil && i > 0 {
-			m.Header.Set(jetstream.ExpectedLastMsgIDHeader, messageID(&events[i-1]))
-		}
-		var ack jetstream.PubAckFuture
-		if err == nil {
-			ack, err = b.js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
-		}
-		if err != nil {
-			sendErr = err
-			break
-		}
-		acks = append(acks, ack)
+// publish stores one message; a stream that is gone, or is not as it should be, is made on the way.
+func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
+	_, err := b.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+	if err == nil || ctx.Err() != nil || !b.conn.IsConnected() {
+		return err
 	}
-	for _, ack := range acks {
-		select {
-		case <-ack.Ok():
-		case err := <-ack.Err():
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return sendErr
-}
-
-func (b *Bus) publishInTurn(ctx context.Context, events []event.RoomEvent) error {
 	if _, err := b.ensureStream(ctx); err != nil {
 		return err
 	}
-	for i := range events {
-		m, err := message(&events[i])
-		if err != nil {
-			return err
-		}
-		if _, err := b.js.PublishMsg(ctx, m); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = b.js.PublishMsg(ctx, m)
+	return err
 }
 
-// message makes the broker's form of an event. A card is a few KiB and the area tree is bounded by
-// room.MaxAreas, so everything fits into the broker's 1 MiB.
-func message(e *event.RoomEvent) (*nats.Msg, error) {
-	payload, err := wire.MarshalEvent(e)
-	if err != nil {
-		return nil, fmt.Errorf("event %s: %w", e.ID(), err)
+// nextPage makes the message of the first events, and says how many they are. A card is a few KiB and
+// the area tree is bounded by room.MaxAreas, so a page that is full, and one event more, fit into the
+// broker's 1 MiB.
+func nextPage(events []event.RoomEvent) (m *nats.Msg, n int, err error) {
+	m = nats.NewMsg(subject)
+	for n < len(events) && n < maxPage && len(m.Data) < maxPageBytes {
+		if m.Data, err = wire.AppendEntry(m.Data, &events[n]); err != nil {
+			return nil, n, err
+		}
+		n++
 	}
-	m := nats.NewMsg(subject(e.RoomID))
-	m.Data = payload
-	m.Header.Set(jetstream.MsgIDHeader, messageID(e))
-	m.Header.Set(headerFeedSeq, strconv.FormatInt(int64(e.FeedSeq), 10))
-	m.Header.Set(headerEpoch, e.Epoch)
-	return m, nil
+	last := &events[n-1]
+	m.Header.Set(jetstream.MsgIDHeader, messageID(&events[0])+"-"+messageID(last))
+	m.Header.Set(headerFeedSeq, strconv.FormatInt(int64(last.FeedSeq), 10))
+	m.Header.Set(headerEpoch, last.Epoch)
+	return m, n, nil
 }
 
 // ConnectOptions are what a Bus needs of its connection: it reconnects for ever, and whatever is asked

@@ -9,17 +9,19 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
 const (
-	// maxBatch bounds what one transaction of the views has to take.
+	// maxBatch is how many events are enough for one transaction of the views; the page that reaches it
+	// is taken whole.
 	maxBatch = 256
-	// prefetch keeps one batch ready while another is handled.
-	prefetch = 2 * maxBatch
-	// maxAckPending leaves room for what is prefetched, handled and on its way.
+	// prefetch is how many pages are ready while others are handled: 8 MiB at most.
+	prefetch = 32
+	// maxAckPending, in pages, leaves room for what is prefetched, handled and on its way.
 	maxAckPending = 4 * prefetch
 	// ackWait is only a net below the sessions: it brings back what a process took and then neither
 	// acknowledged nor rewound. A handler slower than this sees no repeats, they are recognized.
@@ -176,7 +178,7 @@ type batch struct {
 	delivered uint64 // the broker's count of deliveries in this session
 	seen      uint64 // the newest stream sequence in this session
 	repeats   int
-	size      int
+	size      int // events
 	last      jetstream.Msg
 	out       []project.Delivery
 }
@@ -192,7 +194,6 @@ func (b *batch) add(m received) error {
 	if err != nil {
 		return fmt.Errorf("natsbus: %w", err)
 	}
-	b.size++
 	// The broker numbers its deliveries without gaps since the rewind. Going on after a gap would
 	// acknowledge what never arrived.
 	if b.delivered++; meta.Sequence.Consumer != b.delivered {
@@ -202,30 +203,30 @@ func (b *batch) add(m received) error {
 		return nil
 	}
 	b.seen, b.last = meta.Sequence.Stream, m
-	if b.seen <= b.offered {
-		b.repeats++
+	before := len(b.out)
+	err = wire.EachEntry(m.Data(), func(room ident.RoomID, body []byte) { b.out = append(b.out, read(room, body, m.at)) })
+	if err != nil {
+		// Nobody can say whose events these were. The log has them all, and the feed's gap will ask for them.
+		b.cfg.Log.Warn("what is no page of events is dropped", "stream_seq", b.seen, "bytes", len(m.Data()))
 	}
-	if d, ok := b.decode(m); ok {
-		b.out = append(b.out, d)
+	b.size += max(1, len(b.out)-before)
+	if b.seen <= b.offered {
+		b.repeats += len(b.out) - before
 	}
 	return nil
 }
 
-func (b *batch) decode(m received) (project.Delivery, bool) {
-	room, ok := roomOf(m.Subject())
-	if !ok {
-		b.cfg.Log.Warn("a message that addresses no room is dropped", "subject", m.Subject())
-		return project.Delivery{}, false
-	}
-	d := project.Delivery{Courier: station.Queue, Room: room, ReceivedAt: m.at}
-	d.Event, d.Unreadable = wire.UnmarshalEvent(m.Data())
+// read makes the delivery of one entry.
+func read(room ident.RoomID, body []byte, at time.Time) project.Delivery {
+	d := project.Delivery{Courier: station.Queue, Room: room, ReceivedAt: at}
+	d.Event, d.Unreadable = wire.UnmarshalEvent(body)
 	if d.Unreadable == nil && d.Event.RoomID != room {
 		d.Unreadable = fmt.Errorf("event %s arrived under the address of room %s", d.Event.ID(), room)
 	}
 	if d.Unreadable != nil {
-		d.Raw = m.Data()
+		d.Raw = body
 	}
-	return d, true
+	return d
 }
 
 // deliver hands the batch over and acknowledges it. AckAll: one acknowledgement covers all before it.

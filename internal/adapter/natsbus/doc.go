@@ -8,8 +8,8 @@
 // A broker that was wiped says so through
 // Position, and whoever needs its stream or consumer next makes them anew.
 //
-// Order. Publishing chains every event to the one before it (Nats-Expected-Last-Msg-Id), so an
-// event cannot be stored over the head of one that failed. Receiving goes through sessions: a session
+// Order. Events travel in pages, a run of the log in one message, and a page is sent when the one before
+// it is stored, so that no event gets ahead of one that failed. Receiving goes through sessions: a session
 // begins right after the newest acknowledged event, counts the broker's deliveries, and ends at
 // the first irregularity: a handler's error, a delivery that is missing, a lost connection, a deleted
 // consumer. There is only this one way back from everything that can go wrong, which is why

@@ -17,6 +17,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,7 +34,7 @@ func TestBusKeepsTheContract(t *testing.T) {
 		bus := newBus(t, conn, func(n int) { redelivered.Add(int64(n)) })
 		return bustest.Broker{
 			Bus: bus, Queue: bus,
-			PublishRaw: func(room ident.RoomID, raw []byte) { publishRaw(t, conn, room.String(), raw) },
+			PublishRaw: func(room ident.RoomID, raw []byte) { publishRaw(t, conn, wire.AppendRawEntry(nil, room, raw)) },
 			Restart: func() (relay.Bus, project.Queue) {
 				conn.Close()
 				stop.now()
@@ -112,9 +113,9 @@ func jetStream(t testing.TB, conn *nats.Conn) jetstream.JetStream {
 }
 
 // publishRaw is a foreign publisher.
-func publishRaw(t testing.TB, conn *nats.Conn, room string, raw []byte) {
+func publishRaw(t testing.TB, conn *nats.Conn, raw []byte) {
 	t.Helper()
-	if _, err := conn.Request("greenroom.events."+room, raw, patience); err != nil {
+	if _, err := conn.Request("greenroom.events", raw, patience); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,13 +14,13 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
 
-// Stream is the one stream; the subject's last token is the room id, 0 for the area tree.
+// Stream is the one stream, of pages of the log under one subject.
 const (
-	Stream        = "ROOM_EVENTS"
-	subjectPrefix = "greenroom.events."
+	Stream  = "ROOM_EVENTS"
+	subject = "greenroom.events"
 )
 
-// Headers beside Nats-Msg-Id, so that Position needs no decoding.
+// Headers beside Nats-Msg-Id, so that Position needs no decoding: of a page's last event.
 const (
 	headerFeedSeq = "Greenroom-Feed-Seq"
 	headerEpoch   = "Greenroom-Epoch"
@@ -32,14 +31,6 @@ const (
 const dedupeWindow = 2 * time.Minute
 
 var errDisconnected = errors.New("natsbus: the connection to the broker broke")
-
-func subject(id ident.RoomID) string { return subjectPrefix + id.String() }
-
-func roomOf(subject string) (ident.RoomID, bool) {
-	token, ok := strings.CutPrefix(subject, subjectPrefix)
-	n, err := strconv.ParseInt(token, 10, 64)
-	return ident.RoomID(n), ok && err == nil && n >= 0
-}
 
 // messageID is the same for every attempt to publish the event. The epoch keeps a log that
 // began anew from being mistaken for repeats of the old one.
@@ -53,7 +44,7 @@ func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	cfg := jetstream.StreamConfig{
 		Name:        Stream,
 		Description: "Room events on their way to the views. Transport, never truth.",
-		Subjects:    []string{subjectPrefix + "*"},
+		Subjects:    []string{subject},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
@@ -92,7 +83,7 @@ func (b *Bus) position(ctx context.Context) (ident.FeedSeq, error) {
 	if err != nil {
 		return 0, fmt.Errorf("natsbus: find stream: %w", err)
 	}
-	last, err := s.GetLastMsgForSubject(ctx, subjectPrefix+"*")
+	last, err := s.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return 0, nil
 	}
