@@ -28,6 +28,8 @@ type metrics struct {
 	unclaim  *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	redeliv  prometheus.Counter
+
+	at passages
 }
 
 // hop is the histogram of one hop: from half a millisecond to half a minute.
@@ -53,6 +55,7 @@ func newMetrics() *metrics {
 		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 	}
 	m.register(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv)
+	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {
 		m.project.WithLabelValues(what) // a counter that stands at zero can be alarmed on
@@ -79,9 +82,40 @@ func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 	gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
 }
 
+// passages are the instruments of the stations with their labels resolved: an event passes some ten times,
+// and looking labels up each time is most of what counting costs. Read-only once made.
+type passages struct {
+	count                      map[passageKey]prometheus.Counter
+	transfer, handle, endToEnd map[station.Courier]prometheus.Observer
+}
+
+type passageKey struct {
+	station station.Name
+	courier station.Courier
+}
+
+func (m *metrics) resolve() (p passages) {
+	p = passages{map[passageKey]prometheus.Counter{}, map[station.Courier]prometheus.Observer{}, map[station.Courier]prometheus.Observer{}, map[station.Courier]prometheus.Observer{}}
+	for _, stop := range station.Corridor {
+		couriers := []station.Courier{""}
+		switch stop.Station {
+		case station.Received, station.Applied, station.Visible:
+			couriers = []station.Courier{station.Queue, station.Direct, station.CatchUp}
+		}
+		for _, c := range couriers {
+			p.count[passageKey{stop.Station, c}] = m.passed.WithLabelValues(string(stop.Station), string(c))
+			if c != "" {
+				p.transfer[c], p.handle[c] = m.transfer.WithLabelValues(string(c)), m.handle.WithLabelValues(string(c))
+				p.endToEnd[c] = m.endToEnd.WithLabelValues(string(c))
+			}
+		}
+	}
+	return p
+}
+
 // Passed is station.Observer.
 func (m *metrics) Passed(p station.Passage) {
-	m.passed.WithLabelValues(string(p.Station), string(p.Courier)).Inc()
+	m.at.count[passageKey{p.Station, p.Courier}].Inc()
 	switch p.Station {
 	case station.Committed:
 		m.commit.Observe(p.At.Sub(p.Event.OccurredAt).Seconds())
@@ -94,11 +128,11 @@ func (m *metrics) Passed(p station.Passage) {
 		if p.Courier == station.Queue {
 			from = p.Event.PublishedAt
 		}
-		m.transfer.WithLabelValues(string(p.Courier)).Observe(p.At.Sub(from).Seconds())
+		m.at.transfer[p.Courier].Observe(p.At.Sub(from).Seconds())
 	case station.Applied:
-		m.handle.WithLabelValues(string(p.Courier)).Observe(p.At.Sub(p.ReceivedAt).Seconds())
+		m.at.handle[p.Courier].Observe(p.At.Sub(p.ReceivedAt).Seconds())
 	case station.Visible:
-		m.endToEnd.WithLabelValues(string(p.Courier)).Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
+		m.at.endToEnd[p.Courier].Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
 	}
 }
 
