@@ -84,7 +84,7 @@ func (l *ladderView) climb(ch *opsv1.Change) {
 	}
 	l.Rungs = []rung{
 		s.rung("Commit", "state and outbox are durable", l.At, l.At),
-		s.rung("Outbox", "the sequencer gives its place in the feed", l.At, sequenced),
+		s.rung("Outbox", "the relay has it, with its place in the feed", l.At, sequenced),
 		s.rung("Published", "the queue has acknowledged it", sequenced, published),
 		received,
 		s.rung("Applied", "the view is written", won.at, applied),
