@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
+	"github.com/greenroomlive/greenroom/internal/core/view"
 )
 
 // follow opens the feed; lines are read as they come.
@@ -93,6 +94,56 @@ func TestAFeedWhosePlaceIsGoneSaysSo(t *testing.T) {
 	}
 	if got := line(t, r); !strings.HasPrefix(got, `data: {"error":{"code":"CURSOR_EXPIRED"`) {
 		t.Errorf("got %q", got)
+	} else if !strings.Contains(got, `"cursor":"3"`) {
+		t.Errorf("without a place to go on from: %q", got)
+	}
+}
+
+func TestTheFeedOfOneRoom(t *testing.T) {
+	h := open(t)
+	h.commit(view.RoomCard{ID: 1, Version: 1})
+	h.happen(5)
+	resp, r := h.follow(t, "/v1/rooms/1/events?after=2", "Accept", "text/event-stream")
+	if resp.StatusCode != 200 || resp.Header.Get("Access-Control-Allow-Origin") != "*" || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("answered %s, %v", resp.Status, resp.Header)
+	}
+	for _, want := range []string{"retry: 1000", "", "id: 4", "event: WentLive", "data: " + string(h.shelf.frames[3].JSON), ""} {
+		if got := line(t, r); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	h.happen(1)
+	if got := line(t, r); got != "id: 6" {
+		t.Errorf("as it happened: %q", got)
+	}
+	for path, code := range map[string]string{
+		"/v1/rooms/404/events":                          "ROOM_NOT_FOUND",
+		"/v1/rooms/x/events":                            "INVALID_ARGUMENT",
+		"/v1/rooms/1/events?rooms=2":                    "INVALID_ARGUMENT",
+		"/v1/rooms/1/events?after=99":                   "INVALID_ARGUMENT",
+		"/v1/rooms/1/2/events":                          "NOT_FOUND",
+		"/v1/feed?heartbeat=100ms":                      "INVALID_ARGUMENT",
+		"/v1/feed?heartbeat=61s":                        "INVALID_ARGUMENT",
+		"/v1/feed?heartbeat=1500ms":                     "INVALID_ARGUMENT",
+		"/v1/feed?heartbeat=-1s":                        "INVALID_ARGUMENT",
+		"/v1/feed?heartbeat=9999999999999999999999999h": "INVALID_ARGUMENT",
+		"/events": "NOT_FOUND",
+	} {
+		if a := h.get(t, path); !strings.Contains(a.body, `"code":"`+code+`"`) {
+			t.Errorf("%s: %s, want %s", path, a.body, code)
+		}
+	}
+}
+
+func TestAFeedsHeadHasNoEvents(t *testing.T) {
+	h := open(t)
+	h.happen(1)
+	a := h.do(t, "HEAD", "/v1/feed", "Accept", "text/event-stream")
+	if a.StatusCode != 200 || a.body != "" || a.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("answered %s %v %q", a.Status, a.Header, a.body)
+	}
+	if a := h.get(t, "/v1/feed?after=9"); a.StatusCode != 400 {
+		t.Errorf("the connection after it answered %s", a.Status)
 	}
 }
 
