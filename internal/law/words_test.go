@@ -30,6 +30,9 @@ func TestNoPathsOfOneMachine(t *testing.T) {
 			}
 			return nil
 		}
+		if name == ".git" {
+			return nil // a linked work tree has a file there
+		}
 		text, err := os.ReadFile(path)
 		if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
 			return err

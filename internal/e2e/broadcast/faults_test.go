@@ -82,6 +82,8 @@ func TestANewMediaServerResumesTheSession(t *testing.T) {
 func TestARestartOfGreenroomEndsNoBroadcast(t *testing.T) {
 	s := newScene(t)
 	encoder, live := s.goLive()
+	// The feed tells of it before nginx has its yes; a renewed lease proves that it was let in.
+	s.awaitLease(live.GetCommittedAt().AsTime().Add(lease + time.Millisecond))
 	s.Kill()
 	s.Restart()
 
