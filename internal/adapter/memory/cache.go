@@ -35,6 +35,9 @@ func (c *Cache) Put(e *query.Entry) *query.Entry {
 	return e
 }
 
+// Spare is query.Cache.
+func (*Cache) Spare() bool { return true }
+
 // Clear is query.Cache.
 func (c *Cache) Clear() {
 	c.mu.Lock()

@@ -259,6 +259,15 @@ func (v *Views) OnAir(_ context.Context, yield func(view.RoomCard) bool) error {
 	return nil
 }
 
+// Newest is query.Views.
+func (v *Views) Newest(_ context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := v.is.page(0, len(v.is.cards), func(c view.RoomCard) bool { return before == 0 || c.ID < before })
+	slices.Reverse(list)
+	return list[:min(len(list), limit)], nil
+}
+
 // Areas is query.Views.
 func (v *Views) Areas(context.Context) ([]view.Area, error) {
 	v.mu.Lock()

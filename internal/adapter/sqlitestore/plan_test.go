@@ -26,6 +26,23 @@ func TestTheHeadIsFoundWithoutReadingTheLog(t *testing.T) {
 	}
 }
 
+// A start reads the rooms on air in pages; each must begin where the one before ended.
+func TestPagesOfRoomsOnAirAreNotSorted(t *testing.T) {
+	views, err := OpenViews(filepath.Join(t.TempDir(), "room_c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = views.Close() }()
+	rows, err := views.read.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+onAirQuery, 0, onAirPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := plan(t, rows)
+	if len(steps) != 1 || !strings.Contains(steps[0], "card_on_air (room_id>?)") {
+		t.Errorf("%s: %q", onAirQuery, steps)
+	}
+}
+
 func plan(t *testing.T, rows *sql.Rows) (steps []string) {
 	t.Helper()
 	defer func() { _ = rows.Close() }()

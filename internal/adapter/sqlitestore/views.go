@@ -184,14 +184,25 @@ func scanCard(rows *sql.Rows) (view.RoomCard, error) {
 
 // OnAir is query.Views.
 func (v *Views) OnAir(ctx context.Context, yield func(view.RoomCard) bool) error {
-	list, err := v.cards(ctx, `SELECT body FROM card WHERE on_air = 1`)
-	for _, card := range list {
-		if !yield(card) {
-			break
+	for after := int64(0); ; {
+		list, err := v.cards(ctx, onAirQuery, after, onAirPage)
+		for _, card := range list {
+			if !yield(card) {
+				return nil
+			}
+			after = int64(card.ID)
+		}
+		if err != nil || len(list) < onAirPage {
+			return err
 		}
 	}
-	return err
 }
+
+// onAirPage keeps hundreds of thousands of rooms on air from being held in memory twice, and a reading
+// snapshot from holding up the journal's end while they are taken in.
+const onAirPage = 1024
+
+const onAirQuery = `SELECT body FROM card WHERE on_air = 1 AND room_id > ? ORDER BY room_id LIMIT ?`
 
 type areaTreeBody struct {
 	Areas []view.Area
@@ -276,7 +287,7 @@ func (v *Views) Recent(ctx context.Context, id ident.RoomID, limit int) ([]feed.
 	return out, err
 }
 
-// Newest pages through cards by id, newest first, below before (0: from the newest); for the console.
+// Newest is query.Views.
 func (v *Views) Newest(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error) {
 	if before == 0 {
 		before = 1<<63 - 1

@@ -68,8 +68,9 @@ func (s *shelf) Put(e *query.Entry) *query.Entry {
 	return e
 }
 
-func (s *shelf) Clear()   {}
-func (s *shelf) Len() int { return 0 }
+func (s *shelf) Clear()      {}
+func (s *shelf) Spare() bool { return true }
+func (s *shelf) Len() int    { return 0 }
 
 func (s *shelf) Cards(_ context.Context, ids []ident.RoomID) (out []view.RoomCard, err error) {
 	return s.find(func(c view.RoomCard) bool { return slices.Contains(ids, c.ID) })
@@ -85,6 +86,10 @@ func (s *shelf) OnAir(_ context.Context, yield func(view.RoomCard) bool) error {
 		yield(c)
 	}
 	return err
+}
+
+func (s *shelf) Newest(_ context.Context, before ident.RoomID, _ int) ([]view.RoomCard, error) {
+	return s.find(func(c view.RoomCard) bool { return before == 0 || c.ID < before })
 }
 
 func (s *shelf) find(takes func(view.RoomCard) bool) (out []view.RoomCard, err error) {

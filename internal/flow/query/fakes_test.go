@@ -1,8 +1,10 @@
 package query_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -98,6 +100,12 @@ func (v *views) OnAir(ctx context.Context, yield func(view.RoomCard) bool) error
 	return err
 }
 
+func (v *views) Newest(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error) {
+	cards, err := v.read(ctx, func(c view.RoomCard) bool { return before == 0 || c.ID < before })
+	slices.SortFunc(cards, func(a, b view.RoomCard) int { return cmp.Compare(b.ID, a.ID) })
+	return cards[:min(len(cards), limit)], err
+}
+
 func (v *views) Areas(context.Context) ([]view.Area, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -109,6 +117,7 @@ func (v *views) Areas(context.Context) ([]view.Area, error) {
 type cache struct {
 	mu      sync.RWMutex
 	entries map[ident.RoomID]*query.Entry
+	room    int // for so many entries; 0 for any
 }
 
 func (c *cache) Get(id ident.RoomID) (*query.Entry, bool) {
@@ -126,6 +135,12 @@ func (c *cache) Put(e *query.Entry) *query.Entry {
 	}
 	c.entries[e.ID] = e
 	return e
+}
+
+func (c *cache) Spare() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.room == 0 || len(c.entries) < c.room
 }
 
 func (c *cache) Clear() {

@@ -87,10 +87,14 @@ func (l *liveList) refill() {
 	}
 }
 
-// Run fills the live list, and again after every reset, until ctx ends.
+// Run fills the live list and then L1, and again after every reset, until ctx ends.
 func (r *Rooms) Run(ctx context.Context) error {
 	for {
-		if err := r.Warm(ctx); err != nil {
+		err := r.Warm(ctx)
+		if err == nil {
+			err = r.FillL1(ctx)
+		}
+		if err != nil {
 			select {
 			case <-ctx.Done():
 				return nil

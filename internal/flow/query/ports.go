@@ -16,6 +16,8 @@ type Views interface {
 	ByAnchor(ctx context.Context, anchor ident.AnchorID, limit int) ([]view.RoomCard, error)
 	// OnAir calls yield with every room that is on air, until it returns false.
 	OnAir(ctx context.Context, yield func(view.RoomCard) bool) error
+	// Newest pages through all rooms by id, from the newest (before 0) down, below before.
+	Newest(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error)
 	Areas(ctx context.Context) ([]view.Area, error)
 }
 
@@ -26,6 +28,8 @@ type Cache interface {
 	// Put stores the entry unless a newer version is resident, and returns the one that is resident
 	// afterwards. An entry on air stays resident until one that is not replaces it.
 	Put(e *Entry) *Entry
+	// Spare reports whether another entry would fit without pushing one out.
+	Spare() bool
 	// Clear drops everything.
 	Clear()
 	// Len is the number of resident entries.

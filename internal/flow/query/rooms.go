@@ -42,6 +42,8 @@ type Rooms struct {
 	waiters waiters
 	tree    tree
 	live    liveList
+
+	residence residence
 }
 
 // New makes the reads; Run brings the live list to life.
@@ -132,14 +134,16 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 	}
 	if reset {
 		r.tree.drop()
-		// The fill of the live list is made void before L1 is emptied, and begun again after.
+		// The fills of the live list and of L1 are made void before L1 is emptied, and begun again after.
 		r.live.reset()
+		r.residence.reset()
 		r.fills.reset(r.cache)
 		r.live.refill()
 	}
 	// The list before L1: a fill that read a room before this event either meets the event on the
 	// board and is refused, or has put its entry into L1 already, where the event's replaces it.
 	r.live.apply(cards, entries)
+	r.residence.touch(cards)
 	r.fills.overtake(r.cache, entries)
 	if areas != nil {
 		r.tree.replace(areas)

@@ -166,6 +166,18 @@ func finds(t *testing.T, w *viewsWorld) {
 	if n := len(onAir(2)); n != 2 {
 		t.Errorf("a reader that had enough of 2 rooms on air was given %d", n)
 	}
+	page, err := w.Store.Newest(w.ctx(), 0, 2)
+	w.must(err)
+	same(t, "the newest 2", names(page), []string{"8@8", "9@9"})
+	page, err = w.Store.Newest(w.ctx(), 3, 5)
+	w.must(err)
+	if !slices.IsSortedFunc(page, func(a, b view.RoomCard) int { return int(b.ID - a.ID) }) {
+		t.Error("a page does not begin with the newest room")
+	}
+	same(t, "below 3", names(page), []string{"1@1", "2@2"})
+	page, err = w.Store.Newest(w.ctx(), 1, 5)
+	w.must(err)
+	same(t, "below the oldest", names(page), []string{})
 	w.write(project.Batch{Cards: []view.RoomCard{card(1, 2), card(2, 3)}}) // one leaves the air, one enters
 	same(t, "on air", names(onAir(100)), []string{"2@3", "3@3", "5@5", "7@7", "9@9"})
 }
