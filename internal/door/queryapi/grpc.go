@@ -45,7 +45,9 @@ type GRPC struct {
 	serving context.Context
 	stop    context.CancelFunc
 	feeds   atomic.Int64
-	space   spaces
+	// messages are the newest events as they are sent.
+	messages messages
+	space    spaces
 	// patience is writeWithin, but for tests.
 	patience time.Duration
 }

@@ -2,11 +2,9 @@ package queryapi
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
@@ -195,7 +193,7 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 		case err != nil:
 			return err
 		}
-		if err := s.send(func() error { return sendFrames(out, frames) }); err != nil {
+		if err := s.send(func() error { return s.sendFrames(out, frames) }); err != nil {
 			return err
 		}
 	}
@@ -215,24 +213,6 @@ func (s *GRPC) send(write func() error) error {
 	case <-late.C:
 		return fault.DeadlineExceeded.New("the client does not read what it asked for")
 	}
-}
-
-func sendFrames(out grpc.ServerStreamingServer[roomv1.RoomEvent], frames []feed.Frame) error {
-	for i := range frames {
-		if err := sendFrame(out, &frames[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sendFrame makes the message of a line: the feed keeps one encoding, and JSON is what most read.
-func sendFrame(out grpc.ServerStreamingServer[roomv1.RoomEvent], f *feed.Frame) error {
-	var m roomv1.RoomEvent
-	if err := protojson.Unmarshal(f.JSON, &m); err != nil {
-		return fmt.Errorf("queryapi: feed line %d: %w", f.Seq, err)
-	}
-	return out.Send(&m)
 }
 
 // joinAnswers is the list of rooms of any answer that has it in field 1, see query.Entry.Proto, with

@@ -157,3 +157,26 @@ func TestWhoIsBehindMoreThanMemoryIsCut(t *testing.T) {
 		t.Errorf("%d cut, %d feeds", s.push.cut.Load(), s.push.feeds.Load())
 	}
 }
+
+// TestAMessageIsMadeOnceForAll who watch over gRPC, and never for an event that only has the same number.
+func TestAMessageIsMadeOnceForAll(t *testing.T) {
+	var m messages
+	line := func(title string) *feed.Frame {
+		return &feed.Frame{Seq: 7, JSON: fmt.Appendf(nil, `{"feed_seq":"7","actor":%q}`, title)}
+	}
+	one, other := line("one"), line("another log")
+	first, err := m.of(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := m.of(one)
+	if &first[0] != &again[0] {
+		t.Error("it was made twice")
+	}
+	if got, _ := m.of(other); !strings.Contains(string(got), "another log") {
+		t.Errorf("it is %q", got)
+	}
+	if _, err := m.of(&feed.Frame{Seq: 8, JSON: []byte(`{"feed_seq":`)}); err == nil {
+		t.Error("half a line made a message")
+	}
+}
