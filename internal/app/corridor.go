@@ -82,7 +82,13 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	})
 	h.Leases = command.NewLeases(h.Anchor, c.Logger)
 	h.Relay = relay.New(relay.Config{Log: c.Rooms, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter})
-	h.Feed = feed.New(feed.Config{Store: c.Views, Complete: func() bool { return h.Projector.Complete() }})
+	h.Feed = feed.New(feed.Config{
+		Store: c.Views, Complete: func() bool { return h.Projector.Complete() },
+		Proven: func() (ident.FeedSeq, time.Time) {
+			at := h.Projector.ProvenAt() // first: the position only grows, so it holds what was proven
+			return h.Projector.At().Contiguous, at
+		},
+	})
 	h.Projector = project.New(project.Config{
 		Views: c.Views, Source: c.Rooms, Audience: (*audience)(h), Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
 	})
