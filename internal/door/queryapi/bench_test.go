@@ -18,8 +18,8 @@ type resident struct{ entry *query.Entry }
 
 func (r *resident) Get(ident.RoomID) (*query.Entry, bool) { return r.entry, true }
 func (r *resident) Put(e *query.Entry) *query.Entry       { r.entry = e; return e }
-func (r *resident) Spare() bool { return true }
 func (r *resident) Clear()                                {}
+func (r *resident) Spare() bool                           { return true }
 func (r *resident) Len() int                              { return 1 }
 func (r *resident) ProvenAt() time.Time                   { return time.Time{} }
 func (r *resident) Held(ident.RoomID) (time.Time, bool)   { return time.Time{}, false }

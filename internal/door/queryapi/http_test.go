@@ -123,7 +123,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"/v1/rooms/-7", fault.InvalidArgument, "field", "id"},
 		{"/v1/rooms/9223372036854775808", fault.InvalidArgument, "field", "id"},
 		{"/v1/rooms/", fault.InvalidArgument, "field", "id"},
-		{"/v1/rooms/7?fields=id", fault.InvalidArgument, "field", "fields"},
+		{"/v1/rooms/7?fields=key", fault.InvalidArgument, "field", "fields"},
 		{"/v1/rooms/7/keys", fault.NotFound, "", ""},
 		{"/v1/rooms", fault.InvalidArgument, "field", "ids"},
 		{"/v1/rooms?ids=7,x", fault.InvalidArgument, "field", "ids"},

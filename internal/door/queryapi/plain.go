@@ -73,10 +73,12 @@ func readHead(b []byte) (r request, is kind) {
 			return r, oddHead
 		}
 		name, value := line[:colon], line[colon+1:]
+		plain = plain && plainHeader(name, value)
 		switch len(name) {
 		case len("Host"):
-			if bytes.EqualFold(name, headerHost) && len(bytes.TrimSpace(value)) > 0 {
+			if bytes.EqualFold(name, headerHost) {
 				hosts++
+				plain = plain && plainHost(bytes.TrimSpace(value))
 			}
 		case len("Connection"):
 			plain = plain && (!bytes.EqualFold(name, headerConnection) || bytes.EqualFold(bytes.TrimSpace(value), keepAlive))
@@ -97,6 +99,31 @@ func readHead(b []byte) (r request, is kind) {
 		return r, plainHead
 	}
 	return r, wholeHead
+}
+
+// plainHeader: letters, digits and dashes, and whatever can be read. The server judges everything else.
+func plainHeader(name, value []byte) bool {
+	for _, c := range name {
+		if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	for _, c := range value {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// plainHost: a name or an address, perhaps with a port. Whether anything else is a host is the server's to say.
+func plainHost(b []byte) bool {
+	for _, c := range b {
+		if c != '.' && c != '-' && c != ':' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return len(b) > 0
 }
 
 // cutLine cuts off a line that ends in CRLF.

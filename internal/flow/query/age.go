@@ -20,23 +20,29 @@ func (r *Rooms) Look() Look {
 
 // Age is how long ago e was last known to be the newest: when the views were last proven
 // complete, or when e's own change happened. Never negative.
-func (l *Look) Age(e *Entry) time.Duration {
+func (l *Look) Age(e *Entry) time.Duration { return max(l.At.Sub(l.newest(e)), 0) }
+
+// Oldest is the age of the least fresh of rooms, 0 when there are none.
+func (l *Look) Oldest(rooms []*Entry) time.Duration {
+	oldest := l.At
+	for _, e := range rooms {
+		if at := l.newest(e); at.Before(oldest) {
+			oldest = at
+		}
+	}
+	return l.At.Sub(oldest)
+}
+
+// newest is the last moment at which e is known to have been the newest.
+func (l *Look) newest(e *Entry) time.Time {
 	proven := l.proven
 	if since, parked := l.freshness.Held(e.ID); parked && since.Before(proven) {
 		proven = since
 	}
 	if e.At.After(proven) {
-		proven = e.At
+		return e.At
 	}
-	return max(l.At.Sub(proven), 0)
-}
-
-// Oldest is the age of the least fresh of rooms, 0 when there are none.
-func (l *Look) Oldest(rooms []*Entry) (age time.Duration) {
-	for _, e := range rooms {
-		age = max(age, l.Age(e))
-	}
-	return age
+	return proven
 }
 
 // Stale reports whether an age is beyond what viewers are promised.
