@@ -12,6 +12,9 @@
 // work before that; the live list answers NOT_READY until it has been filled once. A load outlives the
 // reader that caused it, by at most its own timeout.
 //
+// RunHot finds the rooms that a crowd reads, tells the other nodes, and keeps in L1 what is hot anywhere;
+// when a room goes on air it loads the list of its anchor's rooms. Only speed depends on it.
+//
 // Failure: a load that fails fails the readers that wait for it and is forgotten; the next reader
 // loads again. While the views are incomplete a missing room is NOT_READY, never ROOM_NOT_FOUND.
 //

@@ -46,3 +46,15 @@ type Freshness interface {
 	// Complete is false while views are being filled: then a missing room proves nothing.
 	Complete() bool
 }
+
+// Announcer carries word of hot rooms between the viewers' nodes. Words may be lost or come late; what
+// stays hot is said again. Safe for concurrent use.
+type Announcer interface {
+	// Announce tells all other nodes of 1 to MaxHot rooms. It does not wait for them, and fails when
+	// nobody can be told now.
+	Announce(rooms []ident.RoomID) error
+	// Listen calls hear with each word of another node, one after the other, until stop is called. The
+	// rooms are 1 to MaxHot positive ids, nothing more is known of them; the slice is hear's. hear
+	// must not block.
+	Listen(hear func(rooms []ident.RoomID)) (stop func(), err error)
+}

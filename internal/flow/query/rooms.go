@@ -23,12 +23,18 @@ const (
 	maxAnchorRooms = 200
 )
 
-// Config is what Rooms needs. All fields are required.
+// Config is what Rooms needs. The fields down to Now are required.
 type Config struct {
 	Cache     Cache
 	Views     Views
 	Freshness Freshness
 	Now       func() time.Time
+	// Announcer carries word of hot rooms to and from the other nodes; nil for a node that is alone.
+	Announcer Announcer
+	// HotFrom is the reads per second of a room on this node from which it is hot; 0 is DefaultHotFrom.
+	HotFrom float64
+	// CountHot is told what happens to hot rooms (HotAnnounced and its like). It must not block; may be nil.
+	CountHot func(what string, rooms int)
 }
 
 // Rooms is the viewers' reads.
@@ -42,26 +48,44 @@ type Rooms struct {
 	waiters waiters
 	tree    tree
 	live    liveList
+	anchors anchors
+	hot     hotRooms
 
 	residence residence
 }
 
-// New makes the reads; Run brings the live list to life.
+// New makes the reads; Run brings the live list to life, RunHot watches over hot rooms.
 func New(c Config) *Rooms {
 	r := &Rooms{cache: c.Cache, views: c.Views, freshness: c.Freshness, now: c.Now}
 	r.fills.init()
 	r.waiters.rooms = map[ident.RoomID]*waiter{}
 	r.live.init()
+	r.anchors.init()
+	r.hot.init(&c)
 	return r
 }
 
 // Lookup finds a resident room: no waiting, no allocation. Most reads end here.
-func (r *Rooms) Lookup(id ident.RoomID) (*Entry, bool) { return r.cache.Get(id) }
+func (r *Rooms) Lookup(id ident.RoomID) (*Entry, bool) {
+	e, ok := r.cache.Get(id)
+	if ok { // whoever asks for what is not there makes nothing hot
+		r.hot.detector.Count(int64(id))
+	}
+	return e, ok
+}
 
 // Get finds a room, resident or not, at minVersion or newer (0: any). ROOM_NOT_FOUND,
 // NOT_YET_VISIBLE when minVersion does not show up within 500 ms, NOT_READY while a missing room
 // proves nothing, STORE_UNAVAILABLE when it is not resident and cannot be loaded.
 func (r *Rooms) Get(ctx context.Context, id ident.RoomID, minVersion ident.Version) (*Entry, error) {
+	e, err := r.get(ctx, id, minVersion)
+	if err == nil {
+		r.hot.detector.Count(int64(id))
+	}
+	return e, err
+}
+
+func (r *Rooms) get(ctx context.Context, id ident.RoomID, minVersion ident.Version) (*Entry, error) {
 	e, err := r.find(ctx, id)
 	if minVersion <= 0 || (err == nil && e.Version >= minVersion) {
 		return e, err
@@ -138,13 +162,16 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 		r.live.reset()
 		r.residence.reset()
 		r.fills.reset(r.cache)
+		r.anchors.forget()
 		r.live.refill()
 	}
+	r.goOnAir(cards)
 	// The list before L1: a fill that read a room before this event either meets the event on the
 	// board and is refused, or has put its entry into L1 already, where the event's replaces it.
 	r.live.apply(cards, entries)
 	r.residence.touch(cards)
 	r.fills.overtake(r.cache, entries)
+	r.anchors.grow(cards)
 	if areas != nil {
 		r.tree.replace(areas)
 	}

@@ -252,19 +252,6 @@ func TestBatchKeepsTheOrderAndNamesTheMissing(t *testing.T) {
 	wantFault(t, err, fault.TooLarge)
 }
 
-func TestTheRoomsOfAnAnchorShowTheNewestCard(t *testing.T) {
-	h := newHouse()
-	h.views.put(card(1, 1))
-	h.Changed([]view.RoomCard{card(1, 2)}, nil, false)
-	rooms, err := h.ByAnchor(t.Context(), 42)
-	if err != nil || len(rooms) != 1 || rooms[0].Version != 2 {
-		t.Errorf("got %v, %v", rooms, err)
-	}
-	h.views.fail(errDown)
-	_, err = h.ByAnchor(t.Context(), 42)
-	wantFault(t, err, fault.StoreUnavailable)
-}
-
 func TestAreas(t *testing.T) {
 	h := newHouse()
 	h.views.areas = []view.Area{{ID: 1, Name: "music"}}
