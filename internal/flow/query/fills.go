@@ -10,25 +10,26 @@ import (
 )
 
 const (
-	// loadWithin bounds one query of the database. The readers that wait for it have usually
-	// gone earlier; the bound frees the key when the database hangs.
+	// loadWithin bounds one query of what stands behind L1. The readers that wait for it have usually
+	// gone earlier; the bound frees the keys when the database hangs.
 	loadWithin = 2 * time.Second
-	// maxLoads bounds the keys being loaded at a time: readers of random ids queue up here, not in
+	// maxLoads bounds the rooms that wait to be loaded: readers of random ids queue up here, not in
 	// the database.
-	maxLoads = 4096
-	// A missing room is remembered for one to two turns, and at most 2 × maxAbsent of them are.
-	absentTurn = 500 * time.Millisecond
-	maxAbsent  = 50_000
+	maxLoads = 32_768
+	// maxQueries bounds the queries at a time, maxPerQuery the rooms of one. A single cold room is asked for
+	// at once; only while all queries are under way do rooms collect, and then leave in few large ones.
+	maxQueries  = 4
+	maxPerQuery = 512
 )
 
-// load is one query of the database for one room, shared by all who ask meanwhile. It
-// belongs to no reader. Its results are read after done is closed.
+// load is the way of one room into L1, shared by all who ask meanwhile. It belongs to no reader. Its results
+// are read after done is closed.
 type load struct {
 	id    ident.RoomID
 	done  chan struct{}
 	entry *Entry // nil: there is no such room
 	err   error
-	// overtaken: an event or a reset came between asking and answering. What the database said may
+	// overtaken: an event or a reset came between asking and answering. What the database says may
 	// be older than what has been shown, and is thrown away.
 	overtaken bool
 }
@@ -42,41 +43,25 @@ func (l *load) wait(ctx context.Context) error {
 	}
 }
 
-// fills keeps the loads in flight and the rooms known to be missing, under one lock: whether a load
-// may still fill the cache or prove an absence is one decision with the event that overtakes it.
+// fills keeps the loads under way, the rooms known to be missing, and what was lately heard of rooms, under one lock:
+// whether a load may still fill the cache or prove an absence is one decision with the event that overtakes it.
 type fills struct {
 	mu       sync.Mutex
 	inFlight map[ident.RoomID]*load
-	young    map[ident.RoomID]struct{} // found missing in this turn
-	old      map[ident.RoomID]struct{} // in the turn before
-	turned   time.Time
+	queue    []*load // of those, the ones that no query has taken yet; and some that were overtaken
+	queries  int     // under way
+	absent   absences
+	heard    heard
 }
 
-func (f *fills) init() {
+func (f *fills) init(now time.Time) {
 	f.inFlight = map[ident.RoomID]*load{}
-	f.forgetAbsent()
+	f.absent.forget()
+	f.heard.forget(now)
 }
 
-func (f *fills) forgetAbsent() {
-	f.young, f.old = map[ident.RoomID]struct{}{}, map[ident.RoomID]struct{}{}
-}
-
-// absent reports whether the room is known to be missing. mu is held.
-func (f *fills) absent(id ident.RoomID, now time.Time) bool {
-	if age := now.Sub(f.turned); age >= absentTurn || len(f.young) >= maxAbsent {
-		f.old = f.young
-		if age >= 2*absentTurn {
-			f.old = nil
-		}
-		f.young, f.turned = map[ident.RoomID]struct{}{}, now
-	}
-	_, young := f.young[id]
-	_, old := f.old[id]
-	return young || old
-}
-
-// load returns a load for each room that is not known to be missing, starting one query for
-// those that nobody is loading yet. OVERLOADED when too many are in flight.
+// load returns a load for each room that is not known to be missing, and sees to it that those that nobody
+// was loading yet are queried. OVERLOADED when too many wait.
 func (r *Rooms) load(ids ...ident.RoomID) ([]*load, error) {
 	f := &r.fills
 	f.mu.Lock()
@@ -84,7 +69,7 @@ func (r *Rooms) load(ids ...ident.RoomID) ([]*load, error) {
 	now := r.now()
 	var all, fresh []*load
 	for _, id := range ids {
-		if f.absent(id, now) {
+		if f.absent.has(id, now) {
 			continue
 		}
 		l, running := f.inFlight[id]
@@ -101,81 +86,147 @@ func (r *Rooms) load(ids ...ident.RoomID) ([]*load, error) {
 		}
 		return nil, fault.Overloaded.New("%d rooms are being loaded already", len(f.inFlight))
 	}
-	if len(fresh) > 0 {
-		go r.fill(fresh)
+	f.queue = append(f.queue, fresh...)
+	for started := 0; f.queries < maxQueries && started*maxPerQuery < len(f.queue); started++ {
+		f.queries++
+		go r.drain()
 	}
 	return all, nil
 }
 
-// fill runs one query for the loads and ends them.
+// drain makes one query after the other until nobody waits.
+func (r *Rooms) drain() {
+	for loads := r.fills.take(); loads != nil; loads = r.fills.take() {
+		r.fill(loads)
+	}
+}
+
+// take removes the loads of the next query from the queue. nil ends the caller's turn.
+func (f *fills) take() []*load {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.queue) > 0 {
+		n := min(len(f.queue), maxPerQuery)
+		loads := make([]*load, 0, n)
+		for _, l := range f.queue[:n] {
+			if !l.overtaken { // else its readers have gone on
+				loads = append(loads, l)
+			}
+		}
+		if f.queue = f.queue[n:]; len(f.queue) == 0 {
+			f.queue = nil // the array was as large as the largest crowd
+		}
+		if len(loads) > 0 {
+			return loads
+		}
+	}
+	f.queries--
+	return nil
+}
+
+// fill asks L2 and then L3 for the loads and ends them.
 func (r *Rooms) fill(loads []*load) {
 	ctx, cancel := context.WithTimeout(context.Background(), loadWithin)
 	defer cancel()
-	// Asked before the query: a fill of the views that ends meanwhile proves nothing about it.
-	complete := r.freshness.Complete()
-	ids := make([]ident.RoomID, len(loads))
-	for i, l := range loads {
-		ids[i] = l.id
-	}
-	cards, err := r.views.Cards(ctx, ids)
-	found := make(map[ident.RoomID]*Entry, len(cards))
-	for i := range cards {
-		found[cards[i].ID] = NewEntry(&cards[i])
-	}
-
-	f := &r.fills
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	// Before the query: what is proven or complete only afterwards says nothing about its answer.
+	complete, look := r.freshness.Complete(), r.Look()
+	found := r.believed(ctx, loads)
+	ids := make([]ident.RoomID, 0, len(loads))
 	for _, l := range loads {
-		r.settle(l, found[l.id], complete, err)
+		if found[l.id] == nil {
+			ids = append(ids, l.id)
+		}
+	}
+	loaded, err := r.query(ctx, ids)
+	r.fills.mu.Lock()
+	for _, e := range loaded {
+		found[e.ID] = e
+		r.heardOf(e, look)
+	}
+	r.settle(loads, found, complete, err)
+	r.fills.mu.Unlock()
+	r.offerProven(loaded, look)
+}
+
+// query asks L3.
+func (r *Rooms) query(ctx context.Context, ids []ident.RoomID) ([]*Entry, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	r.second.count(QueriedL3, 1)
+	cards, err := r.views.Cards(ctx, ids)
+	if err != nil {
+		return nil, fault.StoreUnavailable.Wrap(err, "the views cannot be read now")
+	}
+	r.second.count(LoadedL3, len(cards))
+	entries := make([]*Entry, len(cards))
+	for i := range cards {
+		entries[i] = NewEntry(&cards[i])
+	}
+	return entries, nil
+}
+
+// settle ends the loads of a query: err is of those that were not found. fills.mu is held.
+func (r *Rooms) settle(loads []*load, found map[ident.RoomID]*Entry, complete bool, err error) {
+	f := &r.fills
+	for _, l := range loads {
+		if l.overtaken {
+			continue
+		}
+		e := found[l.id]
+		switch {
+		case e != nil:
+			l.entry = r.cache.Put(e)
+		case err != nil:
+			l.err = err
+		case !complete:
+			l.err = notReady()
+		default:
+			f.absent.add(l.id, r.now())
+		}
+		delete(f.inFlight, l.id)
 		close(l.done)
 	}
 }
 
-// settle decides what became of a load. fills.mu is held.
-func (r *Rooms) settle(l *load, e *Entry, complete bool, err error) {
+// overtake puts an event's entries into the cache and ends every load that asked before them: its readers
+// look again, and need not wait for a query whose answer nobody may see.
+func (r *Rooms) overtake(entries []*Entry) {
 	f := &r.fills
-	if f.inFlight[l.id] == l {
-		delete(f.inFlight, l.id)
-	}
-	switch {
-	case err != nil:
-		l.err = fault.StoreUnavailable.Wrap(err, "the views cannot be read now")
-	case l.overtaken:
-	case e != nil:
-		l.entry = r.cache.Put(e)
-	case !complete:
-		l.err = notReady()
-	default:
-		f.young[l.id] = struct{}{}
-	}
-}
-
-// overtake puts an event's entries into the cache and marks every load that asked before them.
-func (f *fills) overtake(cache Cache, entries []*Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := r.now()
 	for _, e := range entries {
-		if l, ok := f.inFlight[e.ID]; ok {
-			l.overtaken = true
-			delete(f.inFlight, e.ID)
+		f.absent.drop(e.ID)
+		if r.second.port != nil {
+			f.heard.of(e.ID, e.Version, now)
 		}
-		delete(f.young, e.ID)
-		delete(f.old, e.ID)
-		cache.Put(e)
+		r.cache.Put(e)
+		if l, ok := f.inFlight[e.ID]; ok {
+			f.end(l)
+		}
 	}
 }
 
-// reset forgets everything: the cache, the absences, and what is being loaded.
-func (f *fills) reset(cache Cache) {
+// end is for a load that was overtaken. mu is held.
+func (f *fills) end(l *load) {
+	l.overtaken = true
+	delete(f.inFlight, l.id)
+	close(l.done)
+}
+
+// forget empties everything: the cache, the absences, what was heard, and what is being loaded.
+func (r *Rooms) forget() {
+	f := &r.fills
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for id, l := range f.inFlight {
-		l.overtaken = true
-		delete(f.inFlight, id)
+	r.cache.Clear()
+	f.absent.forget()
+	f.heard.forget(r.now())
+	for _, l := range f.inFlight {
+		f.end(l)
 	}
-	f.forgetAbsent()
-	cache.Clear()
+	f.queue = nil
 }
 
 func notReady() error {

@@ -21,6 +21,30 @@ type Views interface {
 	Areas(ctx context.Context) ([]view.Area, error)
 }
 
+// Second is L2: encoded entries that all viewer nodes of a zone share. It is a hint and never a truth: whatever it
+// finds may be older than what this process knows, and Rooms believes it accordingly. What it does not
+// find says nothing. Safe for concurrent use.
+type Second interface {
+	// Fetch finds rooms; absent ones, and those that cannot be read, are left out, the order is open.
+	Fetch(ctx context.Context, ids []ident.RoomID) ([]Kept, error)
+	// Offer stores each entry for SecondLife, unless what is there is newer: of a newer version, or of the same
+	// version and proven as late. On an error any of them may have been stored.
+	Offer(ctx context.Context, entries []Kept) error
+}
+
+// Kept is an entry as L2 keeps it.
+type Kept struct {
+	*Entry
+	// Proven is the moment at which the process that offered it could prove that no newer version had been
+	// committed. To the millisecond, never rounded up.
+	Proven time.Time
+}
+
+// Newer is the order in which L2 replaces: whether k takes the place of have.
+func (k Kept) Newer(have Kept) bool {
+	return k.Version > have.Version || k.Version == have.Version && k.Proven.After(have.Proven)
+}
+
 // Cache is L1: encoded answers of rooms in this process. Safe for concurrent use.
 type Cache interface {
 	// Get finds a resident entry without waiting and without allocating.

@@ -29,6 +29,10 @@ type Config struct {
 	Views     Views
 	Freshness Freshness
 	Now       func() time.Time
+	// Second is L2; nil when there is none.
+	Second Second
+	// CountBehind is told what came of the questions behind L1; the words are Behind's. It must not block; may be nil.
+	CountBehind func(what string, n int)
 	// Announcer carries word of hot rooms to and from the other nodes; nil for a node that is alone.
 	Announcer Announcer
 	// HotFrom is the reads per second of a room on this node from which it is hot; 0 is DefaultHotFrom.
@@ -45,6 +49,7 @@ type Rooms struct {
 	now       func() time.Time
 
 	fills   fills
+	second  second
 	waiters waiters
 	tree    tree
 	live    liveList
@@ -57,7 +62,8 @@ type Rooms struct {
 // New makes the reads; Run brings the live list to life, RunHot watches over hot rooms.
 func New(c Config) *Rooms {
 	r := &Rooms{cache: c.Cache, views: c.Views, freshness: c.Freshness, now: c.Now}
-	r.fills.init()
+	r.fills.init(c.Now())
+	r.second.init(&c)
 	r.waiters.rooms = map[ident.RoomID]*waiter{}
 	r.live.init()
 	r.anchors.init()
@@ -161,7 +167,8 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 		// The fills of the live list and of L1 are made void before L1 is emptied, and begun again after.
 		r.live.reset()
 		r.residence.reset()
-		r.fills.reset(r.cache)
+		r.second.forget()
+		r.forget()
 		r.anchors.forget()
 		r.live.refill()
 	}
@@ -170,7 +177,8 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 	// board and is refused, or has put its entry into L1 already, where the event's replaces it.
 	r.live.apply(cards, entries)
 	r.residence.touch(cards)
-	r.fills.overtake(r.cache, entries)
+	r.overtake(entries)
+	r.offerChanged(entries)
 	r.anchors.grow(cards)
 	if areas != nil {
 		r.tree.replace(areas)
@@ -178,21 +186,11 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 	r.waiters.wake(entries)
 }
 
-// Age is how long ago e was last known to be the newest: when the views were last proven
-// complete, or when e's own change happened. Never negative.
+// Age is the age of one room, by a look of its own.
 func (r *Rooms) Age(e *Entry) time.Duration {
-	proven := r.freshness.ProvenAt()
-	if since, parked := r.freshness.Held(e.ID); parked && since.Before(proven) {
-		proven = since
-	}
-	if e.At.After(proven) {
-		proven = e.At
-	}
-	return max(r.now().Sub(proven), 0)
+	l := r.Look()
+	return l.Age(e)
 }
-
-// Stale reports whether an age is beyond what viewers are promised.
-func Stale(age time.Duration) bool { return age > StaleAfter }
 
 func notFound(id ident.RoomID) error {
 	return fault.RoomNotFound.New("there is no room %s", id).With("room_id", id.String())
