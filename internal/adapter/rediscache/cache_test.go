@@ -1,0 +1,187 @@
+package rediscache_test
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/adapter/adaptertest/l2test"
+	"github.com/greenroomlive/greenroom/internal/adapter/rediscache"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+)
+
+func TestSingleServer(t *testing.T) {
+	s := startServer(t)
+	l2test.Second(t, func(t *testing.T) query.Second {
+		s.ask("FLUSHALL")
+		return connect(t, nil, s)
+	})
+}
+
+func TestCluster(t *testing.T) {
+	nodes := startCluster(t)
+	l2test.Second(t, func(t *testing.T) query.Second {
+		for _, s := range nodes {
+			s.ask("FLUSHALL")
+		}
+		return connect(t, nil, nodes...)
+	})
+	t.Run("the rooms are spread over its nodes", func(t *testing.T) {
+		c := connect(t, nil, nodes[0]) // one node tells of the others
+		var batch []query.Kept
+		for id := ident.RoomID(1); id <= 100; id++ {
+			batch = append(batch, l2test.Kept(id, 1000, 0))
+		}
+		offer(t, c, batch...)
+		for _, s := range nodes {
+			if n := s.ask("DBSIZE"); n == "0" {
+				t.Errorf("the node at %s has none", s.addr())
+			}
+		}
+	})
+}
+
+func offer(t *testing.T, c *rediscache.Cache, entries ...query.Kept) {
+	t.Helper()
+	if err := c.Offer(t.Context(), entries); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func versionOf(t *testing.T, c *rediscache.Cache, id ident.RoomID) ident.Version {
+	t.Helper()
+	found, err := c.Fetch(t.Context(), []ident.RoomID{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) == 0 {
+		return 0
+	}
+	return found[0].Version
+}
+
+const key = "greenroom:e1:room:1"
+
+func TestAValueThatNobodyRenewsGoes(t *testing.T) {
+	s := startServer(t)
+	c := connect(t, nil, s)
+	offer(t, c, l2test.Kept(1, 5, 0))
+	life := func() int64 {
+		ms, err := strconv.ParseInt(s.ask("PTTL", key), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ms
+	}
+	if ms := life(); ms <= 0 || ms > query.SecondLife.Milliseconds() {
+		t.Errorf("it lives %d ms", ms)
+	}
+	s.ask("PEXPIRE", key, "5000")
+	offer(t, c, l2test.Kept(1, 4, time.Hour)) // what is refused renews nothing
+	if ms := life(); ms > 5000 {
+		t.Errorf("an older version let it live %d ms", ms)
+	}
+	offer(t, c, l2test.Kept(1, 5, time.Hour))
+	if ms := life(); ms <= 5000 {
+		t.Errorf("a newer proof lets it live %d ms", ms)
+	}
+}
+
+func TestADamagedValueIsAMissAndIsCounted(t *testing.T) {
+	s := startServer(t)
+	var damaged atomic.Int64
+	c := connect(t, func(n int) { damaged.Add(int64(n)) }, s)
+	for _, damage := range []struct {
+		name string
+		do   func()
+	}{
+		{"cut", func() { s.ask("SET", key, "\x01\x02") }},
+		{"one byte longer", func() { s.ask("APPEND", key, "x") }},
+		{"altered in the version", func() { s.ask("SETRANGE", key, "7", "\x7f") }},
+		{"altered in the answer", func() { s.ask("SETRANGE", key, "40", "#") }},
+		{"of another room", func() { offer(t, c, l2test.Kept(2, 9, 0)); s.ask("COPY", "greenroom:e1:room:2", key, "REPLACE") }},
+		{"empty", func() { s.ask("SET", key, "") }},
+	} {
+		t.Run(damage.name, func(t *testing.T) {
+			s.ask("DEL", key)
+			offer(t, c, l2test.Kept(1, 5, 0))
+			damage.do()
+			before := damaged.Load()
+			if v := versionOf(t, c, 1); v != 0 {
+				t.Errorf("version %d is shown", v)
+			}
+			if n := damaged.Load() - before; n != 1 {
+				t.Errorf("counted %d times", n)
+			}
+		})
+	}
+	t.Run("too short to compare, it is replaced", func(t *testing.T) {
+		s.ask("SET", key, "short")
+		offer(t, c, l2test.Kept(1, 1, 0))
+		if v := versionOf(t, c, 1); v != 1 {
+			t.Errorf("version %d", v)
+		}
+	})
+}
+
+func TestAServerThatComesLate(t *testing.T) {
+	s := startServer(t)
+	s.Stop()
+	c := rediscache.New(rediscache.Config{Addrs: []string{s.addr()}, Log: "e1", Logger: slog.New(slog.DiscardHandler)})
+	if _, err := c.Fetch(t.Context(), []ident.RoomID{1}); err == nil {
+		t.Fatal("fetched from nobody")
+	}
+	if err := c.Offer(t.Context(), []query.Kept{l2test.Kept(1, 1, 0)}); err == nil {
+		t.Fatal("offered to nobody")
+	}
+	run(t, c)
+	s.start()
+	answers(t, c, s)
+	offer(t, c, l2test.Kept(1, 5, 0))
+
+	s.Kill()
+	if _, err := c.Fetch(t.Context(), []ident.RoomID{1}); err == nil {
+		t.Fatal("fetched from the dead")
+	}
+	s.start() // empty, and without the script
+	answers(t, c, s)
+	if v := versionOf(t, c, 1); v != 0 {
+		t.Errorf("version %d survived", v)
+	}
+	offer(t, c, l2test.Kept(1, 3, 0))
+	if v := versionOf(t, c, 1); v != 3 {
+		t.Errorf("version %d", v)
+	}
+}
+
+// One write is one command: what a batch costs is one way there and one back.
+func TestABatchIsOneCommandARoom(t *testing.T) {
+	s := startServer(t)
+	c := connect(t, nil, s)
+	offer(t, c, l2test.Kept(1, 1, 0)) // brings the script
+	s.ask("CONFIG", "RESETSTAT")
+	var batch []query.Kept
+	for id := ident.RoomID(1); id <= 100; id++ {
+		batch = append(batch, l2test.Kept(id, 2, 0))
+	}
+	offer(t, c, batch...)
+	stats := s.ask("INFO", "commandstats")
+	if !strings.Contains(stats, "cmdstat_evalsha:calls=100,") || strings.Contains(stats, "cmdstat_eval:") {
+		t.Errorf("%s", stats)
+	}
+}
+
+func TestLogsDoNotMeet(t *testing.T) {
+	s := startServer(t)
+	offer(t, connect(t, nil, s), l2test.Kept(1, 5, 0))
+	other := rediscache.New(rediscache.Config{Addrs: []string{s.addr()}, Log: "e2", Logger: slog.New(slog.DiscardHandler)})
+	run(t, other)
+	answers(t, other, s)
+	if v := versionOf(t, other, 1); v != 0 {
+		t.Errorf("version %d of another log", v)
+	}
+}
