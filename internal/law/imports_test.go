@@ -33,7 +33,7 @@ var importLaw = []never{
 		why: "a projector copies what was decided; with the write types at hand it would soon decide itself",
 	},
 	{
-		from: []string{"internal/flow/query", "internal/flow/feed", "internal/door/queryapi"},
+		from: []string{"internal/flow/query", "internal/flow/search", "internal/flow/feed", "internal/door/queryapi"},
 		to:   []string{"internal/flow/command", "internal/flow/relay", "internal/flow/project", "internal/core/room", "internal/adapter"},
 		why:  "the viewers' side cannot write, by construction: no type of it can",
 	},
