@@ -40,6 +40,7 @@ type (
 	Parked          = opsv1.Parked
 	Trace           = opsv1.TraceRoomResponse
 	RebuildProgress = opsv1.RebuildProgress
+	HotRooms        = opsv1.ListHotResponse
 )
 
 // The default addresses of `greenroom dev`.

@@ -28,6 +28,11 @@ func (c *Client) TraceRoom(ctx context.Context, room int64, limit int32) (*Trace
 	return call(ctx, c, c.ops.TraceRoom, &opsv1.TraceRoomRequest{Id: room, Limit: limit}, nil)
 }
 
+// ListHot lists the rooms that a crowd reads now from the node that is asked, the most read first.
+func (c *Client) ListHot(ctx context.Context) (*HotRooms, error) {
+	return call(ctx, c, c.ops.ListHot, &opsv1.ListHotRequest{}, nil)
+}
+
 // Rebuild starts a rebuild of the viewers' database, or finds the one that runs.
 func (c *Client) Rebuild(ctx context.Context) (*RebuildProgress, error) {
 	return call(ctx, c, c.ops.Rebuild, &opsv1.RebuildRequest{}, nil)

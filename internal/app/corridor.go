@@ -24,6 +24,7 @@ type Engines struct {
 	Rooms interface {
 		command.Store
 		relay.Log
+		relay.Frontier
 		project.Source
 	}
 	Views interface {
@@ -33,9 +34,13 @@ type Engines struct {
 	}
 	Bus interface {
 		relay.Bus
+		relay.BeatCourier
 		project.Queue
+		project.Beats
 	}
 	L1 query.Cache
+	// Hot carries word of hot rooms between the viewers' nodes; nil for a node that is alone.
+	Hot query.Announcer
 }
 
 // CorridorConfig is what a corridor is made of besides its engines.
@@ -51,6 +56,9 @@ type CorridorConfig struct {
 	// Count is told of what the projector counts, Dropped of what the direct courier did not bring; may be nil.
 	Count   func(what string, n int)
 	Dropped func(n int, why string)
+	// CountHot is told what happens to hot rooms; may be nil. HotFrom is the reads a second that make a room hot; 0 for the default.
+	CountHot func(what string, rooms int)
+	HotFrom  float64
 	Logger  *slog.Logger
 }
 
@@ -61,11 +69,13 @@ type Corridor struct {
 	Leases    *command.Leases
 	Relay     *relay.Relay
 	Direct    *relay.Direct
+	Heart     *relay.Heart
 	Projector *project.Projector
 	Reads     *query.Rooms
 	Feed      *feed.Hub
 
 	queue project.Queue
+	beats project.Beats
 }
 
 // NewCorridor connects the parts; Run brings them to life.
@@ -76,7 +86,7 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	if c.Observer == nil {
 		c.Observer = station.Discard{}
 	}
-	h := &Corridor{queue: c.Bus}
+	h := &Corridor{queue: c.Bus, beats: c.Bus}
 	h.Anchor = command.NewAnchor(command.Config{
 		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
 	})
@@ -84,16 +94,17 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	h.Relay = relay.New(relay.Config{Log: c.Rooms, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter})
 	h.Feed = feed.New(feed.Config{
 		Store: c.Views, Complete: func() bool { return h.Projector.Complete() },
-		Proven: func() (ident.FeedSeq, time.Time) {
-			at := h.Projector.ProvenAt() // first: the position only grows, so it holds what was proven
-			return h.Projector.At().Contiguous, at
-		},
+		Proven: func() (ident.FeedSeq, time.Time) { return h.Projector.Proven() },
 	})
 	h.Projector = project.New(project.Config{
 		Views: c.Views, Source: c.Rooms, Audience: (*audience)(h), Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
 	})
-	h.Reads = query.New(query.Config{Cache: c.L1, Views: c.Views, Freshness: h.Projector, Now: c.Clock})
+	h.Reads = query.New(query.Config{
+		Cache: c.L1, Views: c.Views, Freshness: h.Projector, Now: c.Clock,
+		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
+	})
 	h.Direct = relay.NewDirect(h.Projector, c.Logger, c.Dropped)
+	h.Heart = relay.NewHeart(c.Rooms, c.Clock, c.Logger, c.Bus, h.Projector)
 	c.Rooms.Subscribe(func(events []event.RoomEvent) {
 		now := c.Clock()
 		for i := range events {
@@ -111,9 +122,14 @@ func (h *Corridor) Run(ctx context.Context) error {
 	g.Go(func() error { return h.Leases.Run(ctx) })
 	g.Go(func() error { return h.Relay.Run(ctx) })
 	g.Go(func() error { return h.Direct.Run(ctx) })
+	g.Go(func() error { return h.Heart.Run(ctx) })
 	g.Go(func() error { return h.Projector.Run(ctx) })
 	g.Go(func() error { return h.queue.Consume(ctx, h.Projector.Apply) })
+	g.Go(func() error {
+		return h.beats.Beats(ctx, func(b event.Beat) { _ = h.Projector.Beat(ctx, b) }) // it never fails
+	})
 	g.Go(func() error { return h.Reads.Run(ctx) })
+	g.Go(func() error { return h.Reads.RunHot(ctx) })
 	return g.Wait()
 }
 

@@ -32,6 +32,8 @@ type Dev struct {
 	Lease time.Duration `default:"10s" help:"How long a session lives without a sign of its stream."`
 	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
 
+	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
+
 	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`
 	HookAllow   []netip.Prefix `help:"Networks whose callbacks need no secret. Default: loopback, unless there is a secret."`
 	SRSAPI      string         `name:"srs-api" placeholder:"URL" help:"API of an SRS to poll, as in http://127.0.0.1:1985."`

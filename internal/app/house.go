@@ -61,6 +61,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 		Engines: h.engines.engines(), Terms: d.terms(), Observer: observer, Logger: log,
 		Count:   func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
 		Dropped: func(n int, why string) { h.metrics.dropped.WithLabelValues(why).Add(float64(n)) },
+		HotFrom: d.HotFrom, CountHot: h.metrics.countHot,
 	})
 	h.metrics.watch(h.corridor, h.engines.l1)
 	h.ops = &operations{corridor: h.corridor, source: h.engines.rooms, views: h.engines.views, recent: h.engines.views, ladder: ladder, background: ctx}

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
@@ -28,6 +29,7 @@ type metrics struct {
 	unclaim  *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	redeliv  prometheus.Counter
+	hot      *prometheus.CounterVec
 
 	at passages
 }
@@ -53,8 +55,9 @@ func newMetrics() *metrics {
 		unclaim:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_polled_total", Help: "Streams found by polling, by what came of them."}, []string{"server", "result"}),
 		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
 		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
+		hot:      newHotCounter(),
 	}
-	m.register(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv)
+	m.register(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
 	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {
@@ -79,6 +82,8 @@ func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 	gauge("greenroom_project_proven_age_seconds", "How long ago the views were proven to hold everything committed.", func() float64 {
 		return time.Since(h.Projector.ProvenAt()).Seconds()
 	})
+	gauge("greenroom_query_hot_kept_rooms", "Rooms that are kept warm because they are hot at this node or at another.", func() float64 { return float64(h.Reads.HotKept()) })
+	m.register(newHotRanks(func() []query.HotRoom { return h.Reads.Hot() }))
 	gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
 }
 

@@ -191,6 +191,7 @@ func TestOperatorsCommands(t *testing.T) {
 	h.ok(`(?m)^3 +7 +2 +WentLive +queue .* poison$`, "parked", "list", "--all")
 	h.ok(`(?s)reason +poison\n00000000  70 6f 69`, "parked", "show", "3")
 	h.ok(`(?m)^healed +`+when+` by redrive$`, "parked", "redrive", "3")
+	h.ok(`(?m)^RANK +ROOM +READS/S +SINCE +TITLE\n1 +7 +12000 +`+when+` +Final$`, "hot")
 	out := h.ok(``, "rebuild")
 	if out != "scanning  rooms 1 of 2, events 0 of 0\nswitched  rooms 2 of 2, events 0 of 0\n" {
 		t.Errorf("progress %q", out)
@@ -314,6 +315,10 @@ func (o *fakeOps) TraceRoom(_ context.Context, id int64, _ int) (*opsv1.TraceRoo
 	return &opsv1.TraceRoomResponse{RoomId: id, CommittedVersion: 2, ViewVersion: 2, Changes: []*opsv1.Change{{
 		Version: 2, Type: "WentLive", AcceptedAt: timestamppb.New(accepted), CommittedAt: timestamppb.New(accepted.Add(1500 * time.Microsecond)),
 	}}}, nil
+}
+
+func (o *fakeOps) ListHot(context.Context) (*opsv1.ListHotResponse, error) {
+	return &opsv1.ListHotResponse{HotFrom: 500, Rooms: []*opsv1.HotRoom{{RoomId: 7, Title: "Final", ReadsPerSecond: 12_000, Since: timestamppb.Now()}}}, nil
 }
 
 func (o *fakeOps) Rebuild(context.Context) (*opsv1.RebuildProgress, error) {

@@ -234,6 +234,10 @@ func (*fakeOps) TraceRoom(_ context.Context, id int64, limit int) (*opsv1.TraceR
 	return &opsv1.TraceRoomResponse{RoomId: id, CommittedVersion: int64(limit)}, nil
 }
 
+func (*fakeOps) ListHot(context.Context) (*opsv1.ListHotResponse, error) {
+	return &opsv1.ListHotResponse{HotFrom: 500}, nil
+}
+
 func (*fakeOps) Rebuild(context.Context) (*opsv1.RebuildProgress, error) { panic("out of luck") }
 
 func (*fakeOps) RebuildProgress(context.Context) (*opsv1.RebuildProgress, error) {

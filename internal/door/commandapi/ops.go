@@ -25,6 +25,8 @@ type Ops interface {
 	// Rebuild starts a rebuild of the views, or finds the running one. It does not wait.
 	Rebuild(ctx context.Context) (*opsv1.RebuildProgress, error)
 	RebuildProgress(ctx context.Context) (*opsv1.RebuildProgress, error)
+	// ListHot lists the rooms that are hot now, the most read first.
+	ListHot(ctx context.Context) (*opsv1.ListHotResponse, error)
 }
 
 // opsHandler serves greenroom.ops.v1.OpsService.
@@ -62,6 +64,11 @@ func (h *opsHandler) TraceRoom(ctx context.Context, req *connect.Request[opsv1.T
 		limit = defaultTrace
 	}
 	return respond(h.ops.TraceRoom(ctx, req.Msg.GetId(), limit))
+}
+
+// ListHot shows what a crowd reads.
+func (h *opsHandler) ListHot(ctx context.Context, _ *connect.Request[opsv1.ListHotRequest]) (*connect.Response[opsv1.ListHotResponse], error) {
+	return respond(h.ops.ListHot(ctx))
 }
 
 // Rebuild starts a rebuild.

@@ -753,6 +753,167 @@ func (x *TraceRoomResponse) GetChanges() []*Change {
 	return nil
 }
 
+// HotRoom is a room that a crowd of viewers reads from this node now.
+type HotRoom struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Empty when the room is not in memory just now.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// An estimate, in which the last second counts for half.
+	ReadsPerSecond int64                  `protobuf:"varint,3,opt,name=reads_per_second,json=readsPerSecond,proto3" json:"reads_per_second,omitempty"`
+	Since          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *HotRoom) Reset() {
+	*x = HotRoom{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HotRoom) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HotRoom) ProtoMessage() {}
+
+func (x *HotRoom) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HotRoom.ProtoReflect.Descriptor instead.
+func (*HotRoom) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HotRoom) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *HotRoom) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *HotRoom) GetReadsPerSecond() int64 {
+	if x != nil {
+		return x.ReadsPerSecond
+	}
+	return 0
+}
+
+func (x *HotRoom) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+type ListHotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHotRequest) Reset() {
+	*x = ListHotRequest{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHotRequest) ProtoMessage() {}
+
+func (x *ListHotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHotRequest.ProtoReflect.Descriptor instead.
+func (*ListHotRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{11}
+}
+
+type ListHotResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most read first, at most 64.
+	Rooms []*HotRoom `protobuf:"bytes,1,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	// From so many reads a second on a room is hot.
+	HotFrom       int64 `protobuf:"varint,2,opt,name=hot_from,json=hotFrom,proto3" json:"hot_from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHotResponse) Reset() {
+	*x = ListHotResponse{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHotResponse) ProtoMessage() {}
+
+func (x *ListHotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHotResponse.ProtoReflect.Descriptor instead.
+func (*ListHotResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListHotResponse) GetRooms() []*HotRoom {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+func (x *ListHotResponse) GetHotFrom() int64 {
+	if x != nil {
+		return x.HotFrom
+	}
+	return 0
+}
+
 type RebuildRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -761,7 +922,7 @@ type RebuildRequest struct {
 
 func (x *RebuildRequest) Reset() {
 	*x = RebuildRequest{}
-	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[10]
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +934,7 @@ func (x *RebuildRequest) String() string {
 func (*RebuildRequest) ProtoMessage() {}
 
 func (x *RebuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[10]
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +947,7 @@ func (x *RebuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebuildRequest.ProtoReflect.Descriptor instead.
 func (*RebuildRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{10}
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{13}
 }
 
 // RebuildProgress is a job; poll it until done.
@@ -807,7 +968,7 @@ type RebuildProgress struct {
 
 func (x *RebuildProgress) Reset() {
 	*x = RebuildProgress{}
-	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[11]
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +980,7 @@ func (x *RebuildProgress) String() string {
 func (*RebuildProgress) ProtoMessage() {}
 
 func (x *RebuildProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[11]
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +993,7 @@ func (x *RebuildProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebuildProgress.ProtoReflect.Descriptor instead.
 func (*RebuildProgress) Descriptor() ([]byte, []int) {
-	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{11}
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RebuildProgress) GetPhase() string {
@@ -899,7 +1060,7 @@ type GetRebuildRequest struct {
 
 func (x *GetRebuildRequest) Reset() {
 	*x = GetRebuildRequest{}
-	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[12]
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1072,7 @@ func (x *GetRebuildRequest) String() string {
 func (*GetRebuildRequest) ProtoMessage() {}
 
 func (x *GetRebuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[12]
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1085,7 @@ func (x *GetRebuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRebuildRequest.ProtoReflect.Descriptor instead.
 func (*GetRebuildRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{12}
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{15}
 }
 
 var File_greenroom_ops_v1_ops_proto protoreflect.FileDescriptor
@@ -993,7 +1154,16 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\fview_version\x18\x03 \x01(\x03R\vviewVersion\x12\x1d\n" +
 	"\n" +
 	"l1_version\x18\x04 \x01(\x03R\tl1Version\x122\n" +
-	"\achanges\x18\x05 \x03(\v2\x18.greenroom.ops.v1.ChangeR\achanges\"\x10\n" +
+	"\achanges\x18\x05 \x03(\v2\x18.greenroom.ops.v1.ChangeR\achanges\"\x94\x01\n" +
+	"\aHotRoom\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12(\n" +
+	"\x10reads_per_second\x18\x03 \x01(\x03R\x0ereadsPerSecond\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x10\n" +
+	"\x0eListHotRequest\"]\n" +
+	"\x0fListHotResponse\x12/\n" +
+	"\x05rooms\x18\x01 \x03(\v2\x19.greenroom.ops.v1.HotRoomR\x05rooms\x12\x19\n" +
+	"\bhot_from\x18\x02 \x01(\x03R\ahotFrom\"\x10\n" +
 	"\x0eRebuildRequest\"\xb9\x02\n" +
 	"\x0fRebuildProgress\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x12\x1d\n" +
@@ -1009,14 +1179,15 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12\x14\n" +
 	"\x05error\x18\b \x01(\tR\x05error\"\x13\n" +
-	"\x11GetRebuildRequest2\xda\x05\n" +
+	"\x11GetRebuildRequest2\xc2\x06\n" +
 	"\n" +
 	"OpsService\x12r\n" +
 	"\n" +
 	"ListParked\x12#.greenroom.ops.v1.ListParkedRequest\x1a$.greenroom.ops.v1.ListParkedResponse\"\x19\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/ops/parked\x90\x02\x01\x12t\n" +
 	"\tGetParked\x12\".greenroom.ops.v1.GetParkedRequest\x1a#.greenroom.ops.v1.GetParkedResponse\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/ops/parked/{id}\x90\x02\x01\x12\x88\x01\n" +
 	"\rRedriveParked\x12&.greenroom.ops.v1.RedriveParkedRequest\x1a'.greenroom.ops.v1.RedriveParkedResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/ops/parked/{id}:redrive\x12y\n" +
-	"\tTraceRoom\x12\".greenroom.ops.v1.TraceRoomRequest\x1a#.greenroom.ops.v1.TraceRoomResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/ops/rooms/{id}:trace\x90\x02\x01\x12j\n" +
+	"\tTraceRoom\x12\".greenroom.ops.v1.TraceRoomRequest\x1a#.greenroom.ops.v1.TraceRoomResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/ops/rooms/{id}:trace\x90\x02\x01\x12f\n" +
+	"\aListHot\x12 .greenroom.ops.v1.ListHotRequest\x1a!.greenroom.ops.v1.ListHotResponse\"\x16\x82\xd3\xe4\x93\x02\r\x12\v/v1/ops/hot\x90\x02\x01\x12j\n" +
 	"\aRebuild\x12 .greenroom.ops.v1.RebuildRequest\x1a!.greenroom.ops.v1.RebuildProgress\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/ops/rebuild\x12p\n" +
 	"\n" +
 	"GetRebuild\x12#.greenroom.ops.v1.GetRebuildRequest\x1a!.greenroom.ops.v1.RebuildProgress\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/ops/rebuild\x90\x02\x01BCZAgithub.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1;opsv1b\x06proto3"
@@ -1033,7 +1204,7 @@ func file_greenroom_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_greenroom_ops_v1_ops_proto_rawDescData
 }
 
-var file_greenroom_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_greenroom_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_greenroom_ops_v1_ops_proto_goTypes = []any{
 	(*Parked)(nil),                // 0: greenroom.ops.v1.Parked
 	(*ListParkedRequest)(nil),     // 1: greenroom.ops.v1.ListParkedRequest
@@ -1045,47 +1216,54 @@ var file_greenroom_ops_v1_ops_proto_goTypes = []any{
 	(*Change)(nil),                // 7: greenroom.ops.v1.Change
 	(*TraceRoomRequest)(nil),      // 8: greenroom.ops.v1.TraceRoomRequest
 	(*TraceRoomResponse)(nil),     // 9: greenroom.ops.v1.TraceRoomResponse
-	(*RebuildRequest)(nil),        // 10: greenroom.ops.v1.RebuildRequest
-	(*RebuildProgress)(nil),       // 11: greenroom.ops.v1.RebuildProgress
-	(*GetRebuildRequest)(nil),     // 12: greenroom.ops.v1.GetRebuildRequest
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*v1.RoomEvent)(nil),          // 14: greenroom.room.v1.RoomEvent
+	(*HotRoom)(nil),               // 10: greenroom.ops.v1.HotRoom
+	(*ListHotRequest)(nil),        // 11: greenroom.ops.v1.ListHotRequest
+	(*ListHotResponse)(nil),       // 12: greenroom.ops.v1.ListHotResponse
+	(*RebuildRequest)(nil),        // 13: greenroom.ops.v1.RebuildRequest
+	(*RebuildProgress)(nil),       // 14: greenroom.ops.v1.RebuildProgress
+	(*GetRebuildRequest)(nil),     // 15: greenroom.ops.v1.GetRebuildRequest
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*v1.RoomEvent)(nil),          // 17: greenroom.room.v1.RoomEvent
 }
 var file_greenroom_ops_v1_ops_proto_depIdxs = []int32{
-	13, // 0: greenroom.ops.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
-	13, // 1: greenroom.ops.v1.Parked.healed_at:type_name -> google.protobuf.Timestamp
+	16, // 0: greenroom.ops.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
+	16, // 1: greenroom.ops.v1.Parked.healed_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: greenroom.ops.v1.ListParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
 	0,  // 3: greenroom.ops.v1.GetParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
-	14, // 4: greenroom.ops.v1.GetParkedResponse.event:type_name -> greenroom.room.v1.RoomEvent
+	17, // 4: greenroom.ops.v1.GetParkedResponse.event:type_name -> greenroom.room.v1.RoomEvent
 	0,  // 5: greenroom.ops.v1.RedriveParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
-	13, // 6: greenroom.ops.v1.Change.accepted_at:type_name -> google.protobuf.Timestamp
-	13, // 7: greenroom.ops.v1.Change.committed_at:type_name -> google.protobuf.Timestamp
-	13, // 8: greenroom.ops.v1.Change.sequenced_at:type_name -> google.protobuf.Timestamp
-	13, // 9: greenroom.ops.v1.Change.published_at:type_name -> google.protobuf.Timestamp
-	13, // 10: greenroom.ops.v1.Change.received_queue_at:type_name -> google.protobuf.Timestamp
-	13, // 11: greenroom.ops.v1.Change.received_direct_at:type_name -> google.protobuf.Timestamp
-	13, // 12: greenroom.ops.v1.Change.applied_at:type_name -> google.protobuf.Timestamp
-	13, // 13: greenroom.ops.v1.Change.visible_at:type_name -> google.protobuf.Timestamp
+	16, // 6: greenroom.ops.v1.Change.accepted_at:type_name -> google.protobuf.Timestamp
+	16, // 7: greenroom.ops.v1.Change.committed_at:type_name -> google.protobuf.Timestamp
+	16, // 8: greenroom.ops.v1.Change.sequenced_at:type_name -> google.protobuf.Timestamp
+	16, // 9: greenroom.ops.v1.Change.published_at:type_name -> google.protobuf.Timestamp
+	16, // 10: greenroom.ops.v1.Change.received_queue_at:type_name -> google.protobuf.Timestamp
+	16, // 11: greenroom.ops.v1.Change.received_direct_at:type_name -> google.protobuf.Timestamp
+	16, // 12: greenroom.ops.v1.Change.applied_at:type_name -> google.protobuf.Timestamp
+	16, // 13: greenroom.ops.v1.Change.visible_at:type_name -> google.protobuf.Timestamp
 	7,  // 14: greenroom.ops.v1.TraceRoomResponse.changes:type_name -> greenroom.ops.v1.Change
-	13, // 15: greenroom.ops.v1.RebuildProgress.started_at:type_name -> google.protobuf.Timestamp
-	13, // 16: greenroom.ops.v1.RebuildProgress.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 17: greenroom.ops.v1.OpsService.ListParked:input_type -> greenroom.ops.v1.ListParkedRequest
-	3,  // 18: greenroom.ops.v1.OpsService.GetParked:input_type -> greenroom.ops.v1.GetParkedRequest
-	5,  // 19: greenroom.ops.v1.OpsService.RedriveParked:input_type -> greenroom.ops.v1.RedriveParkedRequest
-	8,  // 20: greenroom.ops.v1.OpsService.TraceRoom:input_type -> greenroom.ops.v1.TraceRoomRequest
-	10, // 21: greenroom.ops.v1.OpsService.Rebuild:input_type -> greenroom.ops.v1.RebuildRequest
-	12, // 22: greenroom.ops.v1.OpsService.GetRebuild:input_type -> greenroom.ops.v1.GetRebuildRequest
-	2,  // 23: greenroom.ops.v1.OpsService.ListParked:output_type -> greenroom.ops.v1.ListParkedResponse
-	4,  // 24: greenroom.ops.v1.OpsService.GetParked:output_type -> greenroom.ops.v1.GetParkedResponse
-	6,  // 25: greenroom.ops.v1.OpsService.RedriveParked:output_type -> greenroom.ops.v1.RedriveParkedResponse
-	9,  // 26: greenroom.ops.v1.OpsService.TraceRoom:output_type -> greenroom.ops.v1.TraceRoomResponse
-	11, // 27: greenroom.ops.v1.OpsService.Rebuild:output_type -> greenroom.ops.v1.RebuildProgress
-	11, // 28: greenroom.ops.v1.OpsService.GetRebuild:output_type -> greenroom.ops.v1.RebuildProgress
-	23, // [23:29] is the sub-list for method output_type
-	17, // [17:23] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 15: greenroom.ops.v1.HotRoom.since:type_name -> google.protobuf.Timestamp
+	10, // 16: greenroom.ops.v1.ListHotResponse.rooms:type_name -> greenroom.ops.v1.HotRoom
+	16, // 17: greenroom.ops.v1.RebuildProgress.started_at:type_name -> google.protobuf.Timestamp
+	16, // 18: greenroom.ops.v1.RebuildProgress.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 19: greenroom.ops.v1.OpsService.ListParked:input_type -> greenroom.ops.v1.ListParkedRequest
+	3,  // 20: greenroom.ops.v1.OpsService.GetParked:input_type -> greenroom.ops.v1.GetParkedRequest
+	5,  // 21: greenroom.ops.v1.OpsService.RedriveParked:input_type -> greenroom.ops.v1.RedriveParkedRequest
+	8,  // 22: greenroom.ops.v1.OpsService.TraceRoom:input_type -> greenroom.ops.v1.TraceRoomRequest
+	11, // 23: greenroom.ops.v1.OpsService.ListHot:input_type -> greenroom.ops.v1.ListHotRequest
+	13, // 24: greenroom.ops.v1.OpsService.Rebuild:input_type -> greenroom.ops.v1.RebuildRequest
+	15, // 25: greenroom.ops.v1.OpsService.GetRebuild:input_type -> greenroom.ops.v1.GetRebuildRequest
+	2,  // 26: greenroom.ops.v1.OpsService.ListParked:output_type -> greenroom.ops.v1.ListParkedResponse
+	4,  // 27: greenroom.ops.v1.OpsService.GetParked:output_type -> greenroom.ops.v1.GetParkedResponse
+	6,  // 28: greenroom.ops.v1.OpsService.RedriveParked:output_type -> greenroom.ops.v1.RedriveParkedResponse
+	9,  // 29: greenroom.ops.v1.OpsService.TraceRoom:output_type -> greenroom.ops.v1.TraceRoomResponse
+	12, // 30: greenroom.ops.v1.OpsService.ListHot:output_type -> greenroom.ops.v1.ListHotResponse
+	14, // 31: greenroom.ops.v1.OpsService.Rebuild:output_type -> greenroom.ops.v1.RebuildProgress
+	14, // 32: greenroom.ops.v1.OpsService.GetRebuild:output_type -> greenroom.ops.v1.RebuildProgress
+	26, // [26:33] is the sub-list for method output_type
+	19, // [19:26] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_ops_v1_ops_proto_init() }
@@ -1099,7 +1277,7 @@ func file_greenroom_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_ops_v1_ops_proto_rawDesc), len(file_greenroom_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

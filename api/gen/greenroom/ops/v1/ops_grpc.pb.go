@@ -25,6 +25,7 @@ const (
 	OpsService_GetParked_FullMethodName     = "/greenroom.ops.v1.OpsService/GetParked"
 	OpsService_RedriveParked_FullMethodName = "/greenroom.ops.v1.OpsService/RedriveParked"
 	OpsService_TraceRoom_FullMethodName     = "/greenroom.ops.v1.OpsService/TraceRoom"
+	OpsService_ListHot_FullMethodName       = "/greenroom.ops.v1.OpsService/ListHot"
 	OpsService_Rebuild_FullMethodName       = "/greenroom.ops.v1.OpsService/Rebuild"
 	OpsService_GetRebuild_FullMethodName    = "/greenroom.ops.v1.OpsService/GetRebuild"
 )
@@ -40,6 +41,8 @@ type OpsServiceClient interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(ctx context.Context, in *RedriveParkedRequest, opts ...grpc.CallOption) (*RedriveParkedResponse, error)
 	TraceRoom(ctx context.Context, in *TraceRoomRequest, opts ...grpc.CallOption) (*TraceRoomResponse, error)
+	// The rooms that are hot at the node that is asked.
+	ListHot(ctx context.Context, in *ListHotRequest, opts ...grpc.CallOption) (*ListHotResponse, error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(ctx context.Context, in *RebuildRequest, opts ...grpc.CallOption) (*RebuildProgress, error)
 	GetRebuild(ctx context.Context, in *GetRebuildRequest, opts ...grpc.CallOption) (*RebuildProgress, error)
@@ -93,6 +96,16 @@ func (c *opsServiceClient) TraceRoom(ctx context.Context, in *TraceRoomRequest, 
 	return out, nil
 }
 
+func (c *opsServiceClient) ListHot(ctx context.Context, in *ListHotRequest, opts ...grpc.CallOption) (*ListHotResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHotResponse)
+	err := c.cc.Invoke(ctx, OpsService_ListHot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *opsServiceClient) Rebuild(ctx context.Context, in *RebuildRequest, opts ...grpc.CallOption) (*RebuildProgress, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RebuildProgress)
@@ -124,6 +137,8 @@ type OpsServiceServer interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(context.Context, *RedriveParkedRequest) (*RedriveParkedResponse, error)
 	TraceRoom(context.Context, *TraceRoomRequest) (*TraceRoomResponse, error)
+	// The rooms that are hot at the node that is asked.
+	ListHot(context.Context, *ListHotRequest) (*ListHotResponse, error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(context.Context, *RebuildRequest) (*RebuildProgress, error)
 	GetRebuild(context.Context, *GetRebuildRequest) (*RebuildProgress, error)
@@ -148,6 +163,9 @@ func (UnimplementedOpsServiceServer) RedriveParked(context.Context, *RedrivePark
 }
 func (UnimplementedOpsServiceServer) TraceRoom(context.Context, *TraceRoomRequest) (*TraceRoomResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TraceRoom not implemented")
+}
+func (UnimplementedOpsServiceServer) ListHot(context.Context, *ListHotRequest) (*ListHotResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHot not implemented")
 }
 func (UnimplementedOpsServiceServer) Rebuild(context.Context, *RebuildRequest) (*RebuildProgress, error) {
 	return nil, status.Error(codes.Unimplemented, "method Rebuild not implemented")
@@ -248,6 +266,24 @@ func _OpsService_TraceRoom_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OpsService_ListHot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).ListHot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_ListHot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).ListHot(ctx, req.(*ListHotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OpsService_Rebuild_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RebuildRequest)
 	if err := dec(in); err != nil {
@@ -306,6 +342,10 @@ var OpsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TraceRoom",
 			Handler:    _OpsService_TraceRoom_Handler,
+		},
+		{
+			MethodName: "ListHot",
+			Handler:    _OpsService_ListHot_Handler,
 		},
 		{
 			MethodName: "Rebuild",

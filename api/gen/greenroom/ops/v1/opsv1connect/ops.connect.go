@@ -44,6 +44,8 @@ const (
 	OpsServiceRedriveParkedProcedure = "/greenroom.ops.v1.OpsService/RedriveParked"
 	// OpsServiceTraceRoomProcedure is the fully-qualified name of the OpsService's TraceRoom RPC.
 	OpsServiceTraceRoomProcedure = "/greenroom.ops.v1.OpsService/TraceRoom"
+	// OpsServiceListHotProcedure is the fully-qualified name of the OpsService's ListHot RPC.
+	OpsServiceListHotProcedure = "/greenroom.ops.v1.OpsService/ListHot"
 	// OpsServiceRebuildProcedure is the fully-qualified name of the OpsService's Rebuild RPC.
 	OpsServiceRebuildProcedure = "/greenroom.ops.v1.OpsService/Rebuild"
 	// OpsServiceGetRebuildProcedure is the fully-qualified name of the OpsService's GetRebuild RPC.
@@ -57,6 +59,8 @@ type OpsServiceClient interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(context.Context, *connect.Request[v1.RedriveParkedRequest]) (*connect.Response[v1.RedriveParkedResponse], error)
 	TraceRoom(context.Context, *connect.Request[v1.TraceRoomRequest]) (*connect.Response[v1.TraceRoomResponse], error)
+	// The rooms that are hot at the node that is asked.
+	ListHot(context.Context, *connect.Request[v1.ListHotRequest]) (*connect.Response[v1.ListHotResponse], error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(context.Context, *connect.Request[v1.RebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
 	GetRebuild(context.Context, *connect.Request[v1.GetRebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
@@ -100,6 +104,13 @@ func NewOpsServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listHot: connect.NewClient[v1.ListHotRequest, v1.ListHotResponse](
+			httpClient,
+			baseURL+OpsServiceListHotProcedure,
+			connect.WithSchema(opsServiceMethods.ByName("ListHot")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		rebuild: connect.NewClient[v1.RebuildRequest, v1.RebuildProgress](
 			httpClient,
 			baseURL+OpsServiceRebuildProcedure,
@@ -122,6 +133,7 @@ type opsServiceClient struct {
 	getParked     *connect.Client[v1.GetParkedRequest, v1.GetParkedResponse]
 	redriveParked *connect.Client[v1.RedriveParkedRequest, v1.RedriveParkedResponse]
 	traceRoom     *connect.Client[v1.TraceRoomRequest, v1.TraceRoomResponse]
+	listHot       *connect.Client[v1.ListHotRequest, v1.ListHotResponse]
 	rebuild       *connect.Client[v1.RebuildRequest, v1.RebuildProgress]
 	getRebuild    *connect.Client[v1.GetRebuildRequest, v1.RebuildProgress]
 }
@@ -146,6 +158,11 @@ func (c *opsServiceClient) TraceRoom(ctx context.Context, req *connect.Request[v
 	return c.traceRoom.CallUnary(ctx, req)
 }
 
+// ListHot calls greenroom.ops.v1.OpsService.ListHot.
+func (c *opsServiceClient) ListHot(ctx context.Context, req *connect.Request[v1.ListHotRequest]) (*connect.Response[v1.ListHotResponse], error) {
+	return c.listHot.CallUnary(ctx, req)
+}
+
 // Rebuild calls greenroom.ops.v1.OpsService.Rebuild.
 func (c *opsServiceClient) Rebuild(ctx context.Context, req *connect.Request[v1.RebuildRequest]) (*connect.Response[v1.RebuildProgress], error) {
 	return c.rebuild.CallUnary(ctx, req)
@@ -163,6 +180,8 @@ type OpsServiceHandler interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(context.Context, *connect.Request[v1.RedriveParkedRequest]) (*connect.Response[v1.RedriveParkedResponse], error)
 	TraceRoom(context.Context, *connect.Request[v1.TraceRoomRequest]) (*connect.Response[v1.TraceRoomResponse], error)
+	// The rooms that are hot at the node that is asked.
+	ListHot(context.Context, *connect.Request[v1.ListHotRequest]) (*connect.Response[v1.ListHotResponse], error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(context.Context, *connect.Request[v1.RebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
 	GetRebuild(context.Context, *connect.Request[v1.GetRebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
@@ -202,6 +221,13 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	opsServiceListHotHandler := connect.NewUnaryHandler(
+		OpsServiceListHotProcedure,
+		svc.ListHot,
+		connect.WithSchema(opsServiceMethods.ByName("ListHot")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	opsServiceRebuildHandler := connect.NewUnaryHandler(
 		OpsServiceRebuildProcedure,
 		svc.Rebuild,
@@ -225,6 +251,8 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 			opsServiceRedriveParkedHandler.ServeHTTP(w, r)
 		case OpsServiceTraceRoomProcedure:
 			opsServiceTraceRoomHandler.ServeHTTP(w, r)
+		case OpsServiceListHotProcedure:
+			opsServiceListHotHandler.ServeHTTP(w, r)
 		case OpsServiceRebuildProcedure:
 			opsServiceRebuildHandler.ServeHTTP(w, r)
 		case OpsServiceGetRebuildProcedure:
@@ -252,6 +280,10 @@ func (UnimplementedOpsServiceHandler) RedriveParked(context.Context, *connect.Re
 
 func (UnimplementedOpsServiceHandler) TraceRoom(context.Context, *connect.Request[v1.TraceRoomRequest]) (*connect.Response[v1.TraceRoomResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.TraceRoom is not implemented"))
+}
+
+func (UnimplementedOpsServiceHandler) ListHot(context.Context, *connect.Request[v1.ListHotRequest]) (*connect.Response[v1.ListHotResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.ListHot is not implemented"))
 }
 
 func (UnimplementedOpsServiceHandler) Rebuild(context.Context, *connect.Request[v1.RebuildRequest]) (*connect.Response[v1.RebuildProgress], error) {
