@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,6 +195,33 @@ func TestReads(t *testing.T) {
 	want := []string{"/v1/rooms/7 3", "/v1/rooms?ids=7%2C8 ", "/v1/anchors/42/rooms ", "/v1/live?area=3&page_size=2 "}
 	if fmt.Sprint(asked) != fmt.Sprint(want) {
 		t.Errorf("asked %q", asked)
+	}
+}
+
+// What a filter leaves out is not gone through again after a reconnect: a heartbeat says how far it is.
+func TestAHeartbeatMovesTheCursor(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RequestURI())
+		if len(asked) == 1 {
+			_, _ = io.WriteString(w, `{"feed_seq":"3","epoch":"e","type":"WentLive"}`+"\n"+`{"heartbeat":{"feed_seq":"9","proven_at":null}}`+"\n")
+			return
+		}
+		_, _ = io.WriteString(w, `{"feed_seq":"12","epoch":"e","type":"LiveEnded"}`+"\n")
+	}))
+	t.Cleanup(server.Close)
+	var got []int64
+	for e, err := range greenroom.New(greenroom.QueryURL(server.URL)).RoomEvents(t.Context(), 7, 2, "WentLive", "LiveEnded") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, e.GetFeedSeq()); len(got) == 2 {
+			break
+		}
+	}
+	want := []string{"/v1/rooms/7/events?after=2&heartbeat=15s&types=WentLive%2CLiveEnded", "/v1/rooms/7/events?after=9&heartbeat=15s&types=WentLive%2CLiveEnded"}
+	if !slices.Equal(got, []int64{3, 12}) || !slices.Equal(asked, want) {
+		t.Errorf("got %v, asked %q", got, asked)
 	}
 }
 

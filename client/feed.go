@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"net/url"
@@ -14,6 +15,9 @@ import (
 
 // maxLine bounds one event of the feed, in bytes: the area tree at its largest is below 200 KiB.
 const maxLine = 1 << 20
+
+// heartbeat is how often the server says something although nothing happens.
+const heartbeat = "15s"
 
 // FeedQuery selects events; the zero value takes all that are kept, from the oldest.
 type FeedQuery struct {
@@ -30,8 +34,17 @@ type FeedQuery struct {
 // An error ends the sequence: CURSOR_EXPIRED when the events after the cursor are no longer kept, or
 // when the log was replaced, so that positions in the old one mean nothing; read the rooms afresh then.
 func (c *Client) Feed(ctx context.Context, q FeedQuery) iter.Seq2[*RoomEvent, error] {
+	return c.events(ctx, "/v1/feed", q)
+}
+
+// RoomEvents follows one room, as Feed does, from a position of the feed on. ROOM_NOT_FOUND when there is no such room.
+func (c *Client) RoomEvents(ctx context.Context, id, after int64, types ...string) iter.Seq2[*RoomEvent, error] {
+	return c.events(ctx, fmt.Sprintf("/v1/rooms/%d/events", id), FeedQuery{After: after, Types: types})
+}
+
+func (c *Client) events(ctx context.Context, path string, q FeedQuery) iter.Seq2[*RoomEvent, error] {
 	return func(yield func(*RoomEvent, error) bool) {
-		f := feed{client: c, query: q}
+		f := feed{client: c, path: path, query: q}
 		for failures := 0; ctx.Err() == nil; failures++ {
 			before := f.query.After
 			fault, more := f.follow(ctx, yield)
@@ -73,6 +86,7 @@ func (c *Client) FeedEnd(ctx context.Context) (int64, error) {
 
 type feed struct {
 	client *Client
+	path   string
 	query  FeedQuery
 	// epoch names the log that the cursor counts in, once an event told.
 	epoch string
@@ -81,14 +95,14 @@ type feed struct {
 // follow yields the events of one connection. It returns why the connection ended, and false when
 // the consumer wants no more.
 func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (*Error, bool) {
-	values := url.Values{"after": {strconv.FormatInt(f.query.After, 10)}}
+	values := url.Values{"after": {strconv.FormatInt(f.query.After, 10)}, "heartbeat": {heartbeat}}
 	if len(f.query.Rooms) > 0 {
 		values.Set("rooms", join(f.query.Rooms))
 	}
 	if len(f.query.Types) > 0 {
 		values.Set("types", strings.Join(f.query.Types, ","))
 	}
-	resp, fault := f.client.get(ctx, "/v1/feed", values, "application/x-ndjson", nil)
+	resp, fault := f.client.get(ctx, f.path, values, "application/x-ndjson", nil)
 	if fault != nil {
 		return fault, true
 	}
@@ -102,6 +116,10 @@ func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (
 		}
 		if bytes.HasPrefix(lines.Bytes(), []byte(`{"error":`)) {
 			return ofEnvelope(lines.Bytes()), true // the server's last word
+		}
+		if beat, ok := bytes.CutPrefix(lines.Bytes(), []byte(`{"heartbeat":{"feed_seq":"`)); ok {
+			f.reached(beat)
+			continue
 		}
 		var e RoomEvent
 		if err := decodes.Unmarshal(lines.Bytes(), &e); err != nil {
@@ -122,6 +140,14 @@ func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (
 		return alien(lines.Err()), true
 	}
 	return nil, true
+}
+
+// reached moves the cursor over what a filter left out, so that a reconnect does not go through it again.
+func (f *feed) reached(beat []byte) {
+	digits, _, _ := bytes.Cut(beat, []byte{'"'})
+	if seq, err := strconv.ParseInt(string(digits), 10, 64); err == nil {
+		f.query.After = max(f.query.After, seq)
+	}
 }
 
 // wholeLines is a bufio.SplitFunc that drops a last line without an end: the connection broke in

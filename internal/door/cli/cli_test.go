@@ -74,7 +74,7 @@ func viewers() http.Handler {
 	}
 	mux.HandleFunc("/v1/rooms/7", say(200, `{"room":`+room+`}`))
 	mux.HandleFunc("/v1/live", say(200, `{"rooms":[`+room+`],"next_page_token":"","snapshot":"s"}`))
-	mux.HandleFunc("/v1/feed", func(w http.ResponseWriter, r *http.Request) {
+	feed := func(w http.ResponseWriter, r *http.Request) {
 		switch after := r.URL.Query().Get("after"); {
 		case len(after) > 10:
 			say(400, `{"error":{"code":"INVALID_ARGUMENT","message":"m","details":{"field":"after","end":"4"},"request_id":"r"}}`)(w, r)
@@ -86,7 +86,9 @@ func viewers() http.Handler {
 		default:
 			say(400, `{"error":{"code":"INVALID_ARGUMENT","message":"after `+after+`","details":{},"request_id":"r"}}`)(w, r)
 		}
-	})
+	}
+	mux.HandleFunc("/v1/feed", feed)
+	mux.HandleFunc("/v1/rooms/7/events", feed)
 	return mux
 }
 

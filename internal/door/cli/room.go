@@ -176,9 +176,6 @@ type roomWatch struct {
 
 func (c *roomWatch) Run(ctx context.Context, s *session) error {
 	q := greenroom.FeedQuery{Types: c.Type}
-	if c.ID != 0 {
-		q.Rooms = []int64{c.ID}
-	}
 	if c.After != nil {
 		q.After = *c.After
 	} else {
@@ -188,7 +185,11 @@ func (c *roomWatch) Run(ctx context.Context, s *session) error {
 		}
 		q.After = end
 	}
-	for e, err := range s.Feed(ctx, q) {
+	events := s.Feed(ctx, q)
+	if c.ID != 0 {
+		events = s.RoomEvents(ctx, c.ID, q.After, q.Types...)
+	}
+	for e, err := range events {
 		if err != nil {
 			return err
 		}
