@@ -7,6 +7,9 @@
 // Lifecycle: HTTP and GRPC are each a Run(ctx) on a listener they are given and close. When ctx ends
 // they stop taking connections, end the feeds, and finish what is being answered.
 //
+// The feed is pushed: a follower over HTTP leaves the server with its connection, and is a socket and a
+// place in the feed from then on, see push. Each gets each event once, in order, or is told where to go on.
+//
 // Bounds: sizes of request line, headers, batches, pages and filters; numbers of connections and of
 // feeds; idle, read and write times. A client that does not read is cut by the write deadline.
 //
