@@ -111,6 +111,7 @@ func (r *Rooms) RunHot(ctx context.Context) error {
 		}
 		defer stop()
 	}
+	h.detector.Turn(r.now()) // the first window begins here
 	tick := time.NewTicker(hotWindow)
 	defer tick.Stop()
 	for {
