@@ -43,6 +43,8 @@ type Dev struct {
 
 	ConsoleHosts []string `placeholder:"NAME" help:"Names by which browsers reach the console, besides those of loopback."`
 
+	Admission `embed:""`
+
 	Examples     bool       `help:"Make a few example rooms when there are none."`
 	OTLPEndpoint string     `name:"otlp-endpoint" placeholder:"URL" help:"Send traces to this OTLP/HTTP endpoint, as in http://127.0.0.1:4318. Off by default."`
 	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`

@@ -21,6 +21,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/door/hooks"
 	"github.com/greenroomlive/greenroom/internal/door/queryapi"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/guard/shed"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
 )
 
@@ -35,6 +36,9 @@ type house struct {
 	pollers  []*mediaserver.Poller
 	at       listeners
 	log      *slog.Logger
+
+	admissions *queryapi.Admissions
+	canary     *shed.Canary // nil when nobody is refused for the queue's sake
 }
 
 // openHouse opens the engines and connects everything; nothing runs yet.
@@ -64,6 +68,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 		HotFrom: d.HotFrom, CountHot: h.metrics.countHot,
 	})
 	h.metrics.watch(h.corridor, h.engines.l1)
+	h.admissions, h.canary = d.admissions(h.metrics)
 	h.ops = &operations{corridor: h.corridor, source: h.engines.rooms, views: h.engines.views, recent: h.engines.views, ladder: ladder, background: ctx}
 	if err = h.openPollers(d); err != nil {
 		return nil, err
@@ -180,7 +185,10 @@ func (h *house) run(ctx context.Context, opened func(context.Context) error) err
 	for _, p := range h.pollers {
 		doors.Go(func() error { return p.Run(outer) })
 	}
-	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Ready: h.ready, Log: h.log}
+	if h.canary != nil {
+		doors.Go(func() error { return h.canary.Run(outer) })
+	}
+	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Ready: h.ready, Log: h.log, Admissions: h.admissions}
 	doors.Go(func() error { return queryapi.NewHTTP(reads, h.at.query).Run(outer) })
 	doors.Go(func() error { return queryapi.NewGRPC(reads, h.at.grpc).Run(outer) })
 	doors.Go(func() error { return h.door.Run(outer, h.at.command) })

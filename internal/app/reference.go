@@ -23,6 +23,7 @@ type Metric struct {
 func MetricsReference() ([]Metric, error) {
 	m := newMetrics()
 	m.watch(nil, nil) // described only: nobody reads these gauges
+	m.watchQueue(nil)
 	out := make([]Metric, 0, len(m.own))
 	for _, c := range m.own {
 		descs := make(chan *prometheus.Desc, 1)

@@ -29,6 +29,7 @@ type metrics struct {
 	unclaim  *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	redeliv  prometheus.Counter
+	refused  *prometheus.CounterVec
 	hot      *prometheus.CounterVec
 
 	at passages
@@ -57,7 +58,8 @@ func newMetrics() *metrics {
 		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 		hot:      newHotCounter(),
 	}
-	m.register(m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_shed_refused_total", Help: "Viewers' requests refused: the node is asked too much (overload), or this client asks too often (rate)."}, []string{"class", "why"})
+	m.register(m.refused, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
 	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {

@@ -51,10 +51,12 @@ var (
 	VersionConflict     = add("VERSION_CONFLICT", 412, grpcAborted, true, "The room changed since the version in If-Match; details.version is the present one.")
 	TooLarge            = add("TOO_LARGE", 413, grpcResourceExhausted, false, "The body, the batch or the page is larger than allowed.")
 	Overloaded          = add("OVERLOADED", 429, grpcResourceExhausted, true, "Too many requests wait already; come back after Retry-After.")
+	RateLimited         = add("RATE_LIMITED", 429, grpcResourceExhausted, true, "This client asks more often than it may; RateLimit-Policy says how often that is, Retry-After when the next request is granted.")
 	Internal            = add("INTERNAL", 500, grpcInternal, true, "A fault of ours. Its text stays in the log, under the request id.")
 	StoreUnavailable    = add("STORE_UNAVAILABLE", 503, grpcUnavailable, true, "The database did not take the change: locked, full or gone. Nothing was changed.")
 	NotYetVisible       = add("NOT_YET_VISIBLE", 503, grpcUnavailable, true, "The view has not reached X-Room-Min-Version within 500 ms.")
 	NotReady            = add("NOT_READY", 503, grpcUnavailable, true, "The process starts, stops or rebuilds, and cannot answer this truthfully yet.")
+	Shed                = add("SHED", 503, grpcResourceExhausted, true, "The node is asked more than it can answer, and serves what is more urgent; come back after Retry-After.")
 	DeadlineExceeded    = add("DEADLINE_EXCEEDED", 504, grpcDeadlineExceeded, true, "The answer did not come within the request's time. A write may still have happened: repeat it with the same Idempotency-Key.")
 )
 

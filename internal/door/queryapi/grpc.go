@@ -127,8 +127,11 @@ func encodedHandler[Req any](name string, method func(*GRPC, context.Context, *R
 	}
 }
 
-func (s *GRPC) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
+func (s *GRPC) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
 	defer s.recovered(ctx, &err)
+	if err := s.admits(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
 	resp, err = handle(ctx, req)
 	if err != nil {
 		return nil, s.status(ctx, err)
@@ -136,8 +139,11 @@ func (s *GRPC) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, hand
 	return resp, nil
 }
 
-func (s *GRPC) streaming(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+func (s *GRPC) streaming(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	defer s.recovered(ss.Context(), &err)
+	if err := s.admits(ss.Context(), info.FullMethod); err != nil {
+		return err
+	}
 	return s.status(ss.Context(), handle(srv, ss))
 }
 

@@ -121,7 +121,7 @@ func TestAClientThatLeavesAQuietFeedIsNoticed(t *testing.T) {
 func TestDeadlinesMoveWhenItMatters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		under := &deadlines{}
-		c := &pacedConn{Conn: under, patience: writeWithin}
+		c := &pacedConn{Conn: under, patience: writeWithin, reading: readWithin}
 		began := time.Now()
 		answer := func(after time.Duration) {
 			t.Helper()

@@ -35,13 +35,15 @@ const (
 	maxConns = 10_000
 )
 
-// Config is what the door needs; both protocols take the same. All fields are required.
+// Config is what the door needs; both protocols take the same. All fields but the last are required.
 type Config struct {
 	Rooms *query.Rooms
 	Feed  *feed.Hub
 	// Ready says why the process cannot serve yet; nil when it can.
 	Ready func() error
 	Log   *slog.Logger
+	// Admissions may be nil: everybody gets in.
+	Admissions *Admissions
 }
 
 // HTTP serves the reads over HTTP/1.1.
@@ -56,14 +58,14 @@ type HTTP struct {
 	space   spaces
 	gzip    compressors
 	date    dateHeader
-	// patience is writeWithin, but for tests.
-	patience time.Duration
+	// patience is writeWithin and reading is readWithin, but for tests.
+	patience, reading time.Duration
 }
 
 // NewHTTP makes a server on ln, which Run closes.
 func NewHTTP(c Config, ln net.Listener) *HTTP {
-	s := &HTTP{Config: c, patience: writeWithin, gzip: newCompressors()}
-	s.ln = laneListener{pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}, &s.patience}, s}
+	s := &HTTP{Config: c, patience: writeWithin, reading: readWithin, gzip: newCompressors()}
+	s.ln = laneListener{pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP}, s}, s}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	s.push = newPush(c, &s.patience)
 	s.server = fasthttp.Server{

@@ -111,13 +111,17 @@ func (c *lane) answer(b []byte) (done, given int, err error) {
 	}()
 	for done < len(b) {
 		r, is := readHead(b[done:])
-		if is == plainHead && s == nil {
+		refused := c.refuses(&r, is)
+		if (is == plainHead || refused) && s == nil {
 			if !c.state.CompareAndSwap(laneIdle, laneAnswering) {
 				return done, 0, net.ErrClosed
 			}
 			s = c.door.space.get()
 		}
-		if is == plainHead && !c.door.plain(s, &r) {
+		switch {
+		case refused:
+			s.out, is = c.door.appendRefusal(s.out, r.isHead), plainHead
+		case is == plainHead && !c.door.plain(s, &r):
 			is = wholeHead
 		}
 		switch is {

@@ -32,6 +32,8 @@ type request struct {
 	isHead bool
 	// encodings: the client says which it takes.
 	encodings bool
+	// priority and forwarded are for admission.
+	priority, forwarded []byte
 }
 
 var (
@@ -87,7 +89,14 @@ func readHead(b []byte) (r request, is kind) {
 		case len("X-Room-Min-Version"):
 			plain = plain && !bytes.EqualFold(name, headerMinVersion)
 		case len("Accept-Encoding"):
-			r.encodings = r.encodings || bytes.EqualFold(name, headerAcceptEncoding)
+			switch {
+			case bytes.EqualFold(name, headerAcceptEncoding):
+				r.encodings = true
+			case bytes.EqualFold(name, headerPriority):
+				r.priority = bytes.TrimSpace(value)
+			case bytes.EqualFold(name, headerForwarded):
+				r.forwarded = value
+			}
 		case len("Expect"), len("Content-Length"), len("Transfer-Encoding"):
 			if bytes.EqualFold(name, headerExpect) || bytes.EqualFold(name, headerContentLength) || bytes.EqualFold(name, headerTransferEncoding) {
 				return r, oddHead
@@ -153,6 +162,9 @@ func (s *HTTP) plain(sp *space, r *request) (ok bool) {
 			sp.out, ok = sp.out[:begin], false
 		}
 	}()
+	if s.Admissions.budgets() {
+		return false // the server tells each client what is left
+	}
 	if s.serving.Err() != nil {
 		return false // the server knows how to say that it closes the connection
 	}

@@ -19,6 +19,9 @@ func (s *HTTP) handle(ctx *fasthttp.RequestCtx) {
 	defer s.recovered(ctx)
 	ctx.Response.Header.SetCanonical(headerAllowOrigin, anyOrigin)
 	ctx.Response.Header.SetCanonical(headerExpose, exposed)
+	if !s.admits(ctx) {
+		return
+	}
 	if id, ok := roomTarget(ctx.Request.Header.RequestURI()); ok && (ctx.IsGet() || ctx.IsHead()) {
 		s.room(ctx, id)
 		return
@@ -105,7 +108,7 @@ func preflight(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	h.Set("Allow", methods)
 	h.Set("Access-Control-Allow-Methods", methods)
-	h.Set("Access-Control-Allow-Headers", "If-None-Match, Last-Event-ID, X-Request-Id, X-Room-Min-Version")
+	h.Set("Access-Control-Allow-Headers", "If-None-Match, Last-Event-ID, X-Request-Id, X-Room-Min-Version, X-Room-Priority")
 	h.Set("Access-Control-Max-Age", "86400")
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }

@@ -202,7 +202,7 @@ func TestAPanicIsOneAnswerAndNotTheEndOfTheProcess(t *testing.T) {
 	}
 	g := NewGRPC(Config{Log: slog.New(slog.DiscardHandler)}, nil)
 	defer g.stop()
-	_, err := g.unary(t.Context(), nil, nil, func(context.Context, any) (any, error) { panic("out of luck") })
+	_, err := g.unary(t.Context(), nil, &grpc.UnaryServerInfo{}, func(context.Context, any) (any, error) { panic("out of luck") })
 	if status.Code(err) != codes.Internal || strings.Contains(err.Error(), "luck") {
 		t.Errorf("a call ended with %v", err)
 	}

@@ -19,9 +19,11 @@ const sampleEvery = 5 * time.Millisecond
 // queue only, and under overload the first one is the long one: the runtime takes 128 ready sockets at a
 // time and leaves the others, however many, in the kernel.
 type Canary struct {
-	// Tell hears each delay, one call at a time. A canary that is still out is told with the time since it
-	// was sent: who waits for the answer of a clogged queue learns of it last.
-	Tell func(now time.Time, delay time.Duration)
+	// Shedder hears each delay, and of a canary that is out for long, one call at a time.
+	Shedder interface {
+		Observe(now time.Time, delay time.Duration)
+		Waiting(now time.Time, already time.Duration)
+	}
 
 	mu   sync.Mutex
 	sent time.Time // zero when the canary is back
@@ -60,12 +62,12 @@ func (c *Canary) send(ctx context.Context, out *os.File) error {
 	}
 }
 
-// leave sends the canary off, or tells how long it is out already.
+// leave sends the canary off, or tells how long it has been out.
 func (c *Canary) leave(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.sent.IsZero() {
-		c.Tell(now, now.Sub(c.sent))
+		c.Shedder.Waiting(now, now.Sub(c.sent))
 		return false
 	}
 	c.sent = now
@@ -81,7 +83,7 @@ func (c *Canary) receive(in *os.File) error {
 		}
 		now := time.Now()
 		c.mu.Lock()
-		c.Tell(now, now.Sub(c.sent))
+		c.Shedder.Observe(now, now.Sub(c.sent))
 		c.sent = time.Time{}
 		c.mu.Unlock()
 	}

@@ -14,6 +14,6 @@
 // refused and asks on at once is not read for a while, and the Pace bounds how many are.
 //
 // Admit may be called by any number of goroutines; it does not lock, does not allocate, and costs one
-// atomic load while nothing is refused. Observe is called by one sampler at a time. The clock is a
+// atomic load while nothing is refused. Observe and Waiting are called by one sampler, one at a time. The clock is a
 // parameter. The package measures and decides; it never sees a request and never waits, but for Canary.Run.
 package shed

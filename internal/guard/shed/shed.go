@@ -49,6 +49,9 @@ const (
 	leastStep = 0.01
 	mostUp    = 0.80
 	mostDown  = 0.10
+	// far is how many targets beyond the target the longest stride up is for. A node that is a little late has a
+	// little too much to do, and a queue that is long takes time to go: striding on meanwhile would overshoot.
+	far = 4
 	// beforeEnter is how many windows all others are refused before Enter is: as many as react in time.
 	beforeEnter = 10
 )
@@ -61,7 +64,7 @@ type Shedder struct {
 	odds     [Classes]atomic.Uint32
 	refusing atomic.Bool
 
-	// What follows belongs to the sampler; the two are copies for whoever asks.
+	// What follows belongs to the sampler; the last two are copies for whoever asks.
 	ends     time.Time     // of this window
 	shortest time.Duration // delay of this window
 	before   time.Duration // the shortest of the window before
@@ -93,12 +96,29 @@ func (s *Shedder) Observe(now time.Time, delay time.Duration) {
 	if s.ends.IsZero() {
 		s.ends = now.Add(Window)
 	}
-	if now.Before(s.ends) {
-		return
+	if !now.Before(s.ends) {
+		s.close(now, s.shortest)
 	}
-	s.move(s.shortest)
-	s.shownDelay.Store(int64(s.shortest))
-	s.before, s.shortest, s.ends = s.shortest, math.MaxInt64, now.Add(Window)
+}
+
+// Waiting tells of a request that has waited for so long and is not read yet: who learns only from those
+// that were read learns of a clogged queue last. Its delay will be longer, so that a short wait says nothing:
+// the window goes on until the wait is over or too long.
+func (s *Shedder) Waiting(now time.Time, already time.Duration) {
+	switch {
+	case now.Before(s.ends):
+	case s.shortest != math.MaxInt64:
+		s.close(now, s.shortest)
+	case already > s.target:
+		s.close(now, already)
+	}
+}
+
+// close ends a window and begins the next.
+func (s *Shedder) close(now time.Time, delay time.Duration) {
+	s.move(delay)
+	s.shownDelay.Store(int64(delay))
+	s.before, s.shortest, s.ends = delay, math.MaxInt64, now.Add(Window)
 }
 
 // move does one step of the search. A delay on its way to the target already is left alone: the queue
@@ -107,7 +127,7 @@ func (s *Shedder) move(delay time.Duration) {
 	coming := s.before - s.before/8 // an eighth better is on its way
 	switch {
 	case delay > s.target && delay >= coming:
-		s.stride(1, mostUp)
+		s.stride(1, mostUp*min(float64(delay-s.target)/float64(far*s.target), 1))
 	case delay <= s.target && (delay <= s.before || delay < s.target/2):
 		s.stride(-1, mostDown)
 	default:

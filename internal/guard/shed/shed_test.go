@@ -199,20 +199,59 @@ func TestClassNames(t *testing.T) {
 	}
 }
 
-// The canary comes back, and one that does not is told of all the same.
-func TestTheCanary(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	told := make(chan time.Duration)
-	c := shed.Canary{Tell: func(_ time.Time, delay time.Duration) {
-		select {
-		case told <- delay: // whoever listens late holds the canary out
-		case <-ctx.Done():
+// What is not read yet is no short delay, however short it has waited; and no long one before it has waited long.
+func TestAWaitIsNoShortDelay(t *testing.T) {
+	s := shed.New(target)
+	now := time.Unix(0, 0)
+	cycle := func(delay time.Duration) { // one canary, asked for every 5 ms
+		for waited := 5 * time.Millisecond; waited < delay; waited += 5 * time.Millisecond {
+			s.Waiting(now.Add(waited), waited)
 		}
-	}}
+		now = now.Add(delay)
+		s.Observe(now, delay)
+	}
+	for range 10 {
+		cycle(2 * target)
+	}
+	risen := s.Level()
+	if risen == 0 {
+		t.Error("requests wait twice as long as they should, and nothing is refused")
+	}
+	cycle(500 * time.Millisecond)
+	if got := s.Level(); got <= risen || got < 3 {
+		t.Errorf("within half a second that nothing was read, the level went from %.2f to %.2f", risen, got)
+	}
+}
+
+// listener hears a canary.
+type listener struct {
+	until    <-chan struct{}
+	delays   chan time.Duration
+	waitings chan time.Duration
+}
+
+func (l *listener) Observe(_ time.Time, delay time.Duration) {
+	select {
+	case l.delays <- delay:
+	case <-l.until:
+	}
+}
+
+func (l *listener) Waiting(_ time.Time, already time.Duration) {
+	select {
+	case l.waitings <- already:
+	default:
+	}
+}
+
+func TestTheCanaryComesBack(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	heard := &listener{until: ctx.Done(), delays: make(chan time.Duration), waitings: make(chan time.Duration, 1)}
+	c := shed.Canary{Shedder: heard}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
 	for range 5 {
-		if delay := <-told; delay <= 0 {
+		if delay := <-heard.delays; delay <= 0 {
 			t.Errorf("a delay of %v", delay)
 		}
 	}

@@ -19,6 +19,7 @@ type node struct {
 	queue   []*client
 	asleep  sleepers
 	canary  *client
+	looked  time.Duration // how long it is out when the sampler looks again
 	served  [shed.Classes]int
 	refused [shed.Classes]int
 	levels  []float64 // at the end of each window's length
@@ -41,7 +42,7 @@ const sampleEvery = 5 * time.Millisecond
 
 func newNode(target time.Duration) *node {
 	start := time.Unix(1_800_000_000, 0)
-	n := &node{shedder: shed.New(target), rand: rand.New(rand.NewPCG(1, 2)), now: start, began: start, canary: &client{wakes: start}}
+	n := &node{shedder: shed.New(target), rand: rand.New(rand.NewPCG(1, 2)), now: start, began: start, canary: &client{wakes: start}, looked: sampleEvery}
 	heap.Push(&n.asleep, n.canary)
 	return n
 }
@@ -66,9 +67,10 @@ func (n *node) run(d time.Duration) {
 		if n.now.Sub(window) >= shed.Window {
 			window = n.now
 			n.levels = append(n.levels, n.shedder.Level())
-			if out := n.now.Sub(n.canary.asked); !n.canary.wakes.After(n.now) && out > sampleEvery {
-				n.shedder.Observe(n.now, out) // as Canary does with one that is not back
-			}
+		}
+		if out := n.now.Sub(n.canary.wakes); out >= n.looked {
+			n.looked += sampleEvery
+			n.shedder.Waiting(n.now, out)
 		}
 		if len(n.queue) == 0 {
 			n.now = n.asleep[0].wakes
@@ -84,7 +86,7 @@ func (n *node) run(d time.Duration) {
 func (n *node) serve(c *client) {
 	if c == n.canary {
 		n.shedder.Observe(n.now, n.now.Sub(c.asked))
-		c.wakes = n.now.Add(sampleEvery)
+		c.wakes, n.looked = n.now.Add(sampleEvery), sampleEvery
 		return
 	}
 	n.now = n.now.Add(socket)
