@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
@@ -30,6 +31,7 @@ type Engines struct {
 	Views interface {
 		project.Views
 		query.Views
+		search.Views
 		feed.Store
 	}
 	Bus interface {
@@ -39,6 +41,8 @@ type Engines struct {
 		project.Beats
 	}
 	L1 query.Cache
+	// Index is what viewers search in.
+	Index search.Index
 	// Hot carries word of hot rooms between the viewers' nodes; nil for a node that is alone.
 	Hot query.Announcer
 }
@@ -72,6 +76,7 @@ type Corridor struct {
 	Heart     *relay.Heart
 	Projector *project.Projector
 	Reads     *query.Rooms
+	Search    *search.Search
 	Feed      *feed.Hub
 
 	queue project.Queue
@@ -103,6 +108,7 @@ func NewCorridor(c CorridorConfig) *Corridor {
 		Cache: c.L1, Views: c.Views, Freshness: h.Projector, Now: c.Clock,
 		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
 	})
+	h.Search = search.New(search.Config{Index: c.Index, Views: c.Views, Rooms: h.Reads, Complete: h.Projector.Complete, Logger: c.Logger})
 	h.Direct = relay.NewDirect(h.Projector, c.Logger, c.Dropped)
 	h.Heart = relay.NewHeart(c.Rooms, c.Clock, c.Logger, c.Bus, h.Projector)
 	c.Rooms.Subscribe(func(events []event.RoomEvent) {
@@ -130,6 +136,7 @@ func (h *Corridor) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return h.Reads.Run(ctx) })
 	g.Go(func() error { return h.Reads.RunHot(ctx) })
+	g.Go(func() error { return h.Search.Run(ctx) })
 	return g.Wait()
 }
 
@@ -140,6 +147,7 @@ type audience Corridor
 // Changed is project.Audience.
 func (a *audience) Changed(c project.Change) {
 	a.Reads.Changed(c.Cards, c.Areas, c.Reset)
+	a.Search.Changed(c.Cards, c.Reset)
 	if c.Reset {
 		a.Feed.Reset(c.Contiguous)
 		return

@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/adapter/natsbus"
 	"github.com/greenroomlive/greenroom/internal/adapter/ottercache"
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
+	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 )
 
 const (
@@ -64,7 +65,7 @@ func openEmbedded(dir string, log *slog.Logger, redelivered func(int)) (e *embed
 }
 
 func (e *embedded) engines() Engines {
-	return Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1, Hot: natsbus.NewHot(e.conn, e.log)}
+	return Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1, Index: wordindex.New(), Hot: natsbus.NewHot(e.conn, e.log)}
 }
 
 // brokerWithin bounds the wait for the broker at a start: everything works without it, too.

@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/adapter/ottercache"
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
+	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 	"github.com/greenroomlive/greenroom/internal/app"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
@@ -57,7 +58,7 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 	}
 	c.made = newEdits(c.rooms.Epoch(), rooms)
 	c.Corridor = app.NewCorridor(app.CorridorConfig{
-		Engines:  app.Engines{Rooms: madeUp{c.rooms, c.made}, Views: c.views, Bus: memory.NewBus(memory.BusConfig{}), L1: l1},
+		Engines:  app.Engines{Rooms: madeUp{c.rooms, c.made}, Views: c.views, Bus: memory.NewBus(memory.BusConfig{}), L1: l1, Index: wordindex.New()},
 		Observer: desk.NewLadder(), Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	running, stop := context.WithCancel(ctx)

@@ -15,12 +15,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/door/queryapi"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/search"
 )
 
 func TestMain(m *testing.M) {
@@ -33,13 +35,14 @@ func TestMain(m *testing.M) {
 
 // house is both doors over real reads, on fakes of what lies behind them.
 type house struct {
-	rooms *query.Rooms
-	hub   *feed.Hub
-	shelf *shelf
-	http  string
-	grpc  *grpc.ClientConn
-	web   *http.Client
-	stop  func() // ends both doors and waits for them
+	rooms  *query.Rooms
+	hub    *feed.Hub
+	search *search.Search
+	shelf  *shelf
+	http   string
+	grpc   *grpc.ClientConn
+	web    *http.Client
+	stop   func() // ends both doors and waits for them
 }
 
 // shelf is cache, views, feed table and freshness at once.
@@ -148,10 +151,12 @@ func open(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	h.hub.Advance(nil, 0)
-	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
+	h.search = search.New(search.Config{Index: wordindex.New(), Views: s, Rooms: h.rooms, Complete: s.Complete, Logger: slog.New(slog.DiscardHandler)})
+	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Search: h.search, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
 	web, rpc := listen(t), listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var doors sync.WaitGroup
+	doors.Go(func() { run(t, h.search.Run(ctx)) })
 	doors.Go(func() { run(t, queryapi.NewHTTP(cfg, web).Run(ctx)) })
 	doors.Go(func() { run(t, queryapi.NewGRPC(cfg, rpc).Run(ctx)) })
 	h.http = "http://" + web.Addr().String()
@@ -193,6 +198,7 @@ func (h *house) commit(cards ...view.RoomCard) {
 		}
 	})
 	h.rooms.Changed(cards, nil, false)
+	h.search.Changed(cards, false)
 }
 
 // happen stores events of a room and lets the feed show them.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 )
 
@@ -15,11 +16,34 @@ type Tree struct {
 	JSON []byte
 	// ETag is the checksum of the content, in quotes.
 	ETag []byte
+
+	// below has, for each area, itself and all below it.
+	below map[ident.AreaID][]ident.AreaID
 }
 
 func newTree(areas []view.Area) *Tree {
 	body := append(view.AppendAreas([]byte(`{"areas":`), areas), '}')
-	return &Tree{Areas: areas, JSON: body, ETag: []byte(`"` + view.ChecksumOf(body) + `"`)}
+	t := &Tree{Areas: areas, JSON: body, ETag: []byte(`"` + view.ChecksumOf(body) + `"`), below: map[ident.AreaID][]ident.AreaID{}}
+	t.descend(areas)
+	return t
+}
+
+// descend fills below for the areas and returns all of them with what is below.
+func (t *Tree) descend(areas []view.Area) (all []ident.AreaID) {
+	for i := range areas {
+		branch := append([]ident.AreaID{areas[i].ID}, t.descend(areas[i].Children)...)
+		t.below[areas[i].ID] = branch
+		all = append(all, branch...)
+	}
+	return all
+}
+
+// within is the area and all below it; an area that is not in the tree is alone.
+func (t *Tree) within(id ident.AreaID) []ident.AreaID {
+	if branch := t.below[id]; branch != nil {
+		return branch
+	}
+	return []ident.AreaID{id}
 }
 
 // tree keeps the newest Tree. It is loaded once; after that events replace it.
@@ -75,4 +99,13 @@ func (r *Rooms) Areas(ctx context.Context) (*Tree, error) {
 		return nil, fault.StoreUnavailable.Wrap(err, "the views cannot be read now")
 	}
 	return r.tree.keep(newTree(areas), since), nil
+}
+
+// Branch is an area with all areas below it; one that is not in the tree is alone. It fails as Areas does.
+func (r *Rooms) Branch(ctx context.Context, id ident.AreaID) ([]ident.AreaID, error) {
+	t, err := r.Areas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.within(id), nil
 }

@@ -1096,9 +1096,10 @@ func (x *ListAnchorRoomsResponse) GetRooms() []*Room {
 	return nil
 }
 
+// Filters narrow together; a value that no room has selects nothing.
 type ListLiveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 0: all areas.
+	// Takes the rooms of this area and of all areas below it. 0: all areas.
 	AreaId int64 `protobuf:"varint,1,opt,name=area_id,json=areaId,proto3" json:"area_id,omitempty"`
 	// Empty: all tags.
 	Tag string `protobuf:"bytes,2,opt,name=tag,proto3" json:"tag,omitempty"`
@@ -1107,7 +1108,9 @@ type ListLiveRequest struct {
 	// 1 to 200; 0 means 50.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From the answer before; pins the snapshot that answer was cut from.
-	PageToken     string                 `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// A BCP 47 tag, in any letter case; takes what it begins: "zh" takes "zh-Hans". Empty: all languages.
+	Language      string                 `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"`
 	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1178,6 +1181,13 @@ func (x *ListLiveRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListLiveRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
 func (x *ListLiveRequest) GetReadMask() *fieldmaskpb.FieldMask {
 	if x != nil {
 		return x.ReadMask
@@ -1187,11 +1197,14 @@ func (x *ListLiveRequest) GetReadMask() *fieldmaskpb.FieldMask {
 
 type ListLiveResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Rooms []*Room                `protobuf:"bytes,1,rep,name=rooms,proto3" json:"rooms,omitempty"`
-	// Empty on the last page.
+	// With filters combined a page may be short, even empty, and not the last.
+	Rooms []*Room `protobuf:"bytes,1,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	// Empty on the last page, and only there.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Names the snapshot; kept for 60 s after its last use.
-	Snapshot      string `protobuf:"bytes,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Snapshot string `protobuf:"bytes,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// Rooms on all pages, counted when the crawl began. Unset with filters combined: they are not counted.
+	TotalSize     *int64 `protobuf:"varint,4,opt,name=total_size,json=totalSize,proto3,oneof" json:"total_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1247,6 +1260,257 @@ func (x *ListLiveResponse) GetSnapshot() string {
 	return ""
 }
 
+func (x *ListLiveResponse) GetTotalSize() int64 {
+	if x != nil && x.TotalSize != nil {
+		return *x.TotalSize
+	}
+	return 0
+}
+
+type ListLiveIdsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLiveIdsRequest) Reset() {
+	*x = ListLiveIdsRequest{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLiveIdsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLiveIdsRequest) ProtoMessage() {}
+
+func (x *ListLiveIdsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLiveIdsRequest.ProtoReflect.Descriptor instead.
+func (*ListLiveIdsRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{15}
+}
+
+type ListLiveIdsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next part of the list, at most 4,096.
+	Ids           []int64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLiveIdsResponse) Reset() {
+	*x = ListLiveIdsResponse{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLiveIdsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLiveIdsResponse) ProtoMessage() {}
+
+func (x *ListLiveIdsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLiveIdsResponse.ProtoReflect.Descriptor instead.
+func (*ListLiveIdsResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListLiveIdsResponse) GetIds() []int64 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type SearchRoomsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Words, at most 12 in 120 characters. A room has to have all of them, in its title or its tags; the last one
+	// may be unfinished. Case and accents make no difference. "#jazz" is looked for in tags only, "@42" is the
+	// anchor with that id.
+	Q string `protobuf:"bytes,1,opt,name=q,proto3" json:"q,omitempty"`
+	// Only rooms on air. Otherwise those on air come first.
+	Live bool `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
+	// Takes the rooms of this area and of all areas below it. 0: all areas.
+	AreaId int64 `protobuf:"varint,3,opt,name=area_id,json=areaId,proto3" json:"area_id,omitempty"`
+	// A BCP 47 tag, in any letter case; takes what it begins: "zh" takes "zh-Hans". Empty: all languages.
+	Language string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	// 1 to 100; 0 means 20. Pages end at the best 1,000 rooms.
+	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before, to the same question. It pins nothing: between two pages a room may move.
+	PageToken     string                 `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchRoomsRequest) Reset() {
+	*x = SearchRoomsRequest{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchRoomsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchRoomsRequest) ProtoMessage() {}
+
+func (x *SearchRoomsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchRoomsRequest.ProtoReflect.Descriptor instead.
+func (*SearchRoomsRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SearchRoomsRequest) GetQ() string {
+	if x != nil {
+		return x.Q
+	}
+	return ""
+}
+
+func (x *SearchRoomsRequest) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
+}
+
+func (x *SearchRoomsRequest) GetAreaId() int64 {
+	if x != nil {
+		return x.AreaId
+	}
+	return 0
+}
+
+func (x *SearchRoomsRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *SearchRoomsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *SearchRoomsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *SearchRoomsRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
+	}
+	return nil
+}
+
+type SearchRoomsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The best first: on air, then how well the words fit, then the audience, then the newest.
+	Rooms []*Room `protobuf:"bytes,1,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// False when rooms may be missing: the index is being filled, or not all rooms can be loaded now.
+	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchRoomsResponse) Reset() {
+	*x = SearchRoomsResponse{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchRoomsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchRoomsResponse) ProtoMessage() {}
+
+func (x *SearchRoomsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchRoomsResponse.ProtoReflect.Descriptor instead.
+func (*SearchRoomsResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SearchRoomsResponse) GetRooms() []*Room {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+func (x *SearchRoomsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *SearchRoomsResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
 type ListAreasRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1255,7 +1519,7 @@ type ListAreasRequest struct {
 
 func (x *ListAreasRequest) Reset() {
 	*x = ListAreasRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1267,7 +1531,7 @@ func (x *ListAreasRequest) String() string {
 func (*ListAreasRequest) ProtoMessage() {}
 
 func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1280,7 +1544,7 @@ func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasRequest.ProtoReflect.Descriptor instead.
 func (*ListAreasRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{15}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
 }
 
 type ListAreasResponse struct {
@@ -1292,7 +1556,7 @@ type ListAreasResponse struct {
 
 func (x *ListAreasResponse) Reset() {
 	*x = ListAreasResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1568,7 @@ func (x *ListAreasResponse) String() string {
 func (*ListAreasResponse) ProtoMessage() {}
 
 func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1581,7 @@ func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasResponse.ProtoReflect.Descriptor instead.
 func (*ListAreasResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{16}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListAreasResponse) GetAreas() []*Area {
@@ -1341,7 +1605,7 @@ type WatchFeedRequest struct {
 
 func (x *WatchFeedRequest) Reset() {
 	*x = WatchFeedRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1617,7 @@ func (x *WatchFeedRequest) String() string {
 func (*WatchFeedRequest) ProtoMessage() {}
 
 func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1630,7 @@ func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchFeedRequest.ProtoReflect.Descriptor instead.
 func (*WatchFeedRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{17}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchFeedRequest) GetAfter() int64 {
@@ -1488,31 +1752,53 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\tanchor_id\x18\x01 \x01(\x03R\banchorId\x127\n" +
 	"\tread_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"H\n" +
 	"\x17ListAnchorRoomsResponse\x12-\n" +
-	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\"\xc5\x01\n" +
+	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\"\xe1\x01\n" +
 	"\x0fListLiveRequest\x12\x17\n" +
 	"\aarea_id\x18\x01 \x01(\x03R\x06areaId\x12\x10\n" +
 	"\x03tag\x18\x02 \x01(\tR\x03tag\x12\x12\n" +
 	"\x04sort\x18\x03 \x01(\tR\x04sort\x12\x1b\n" +
 	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\x127\n" +
-	"\tread_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"\x85\x01\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1a\n" +
+	"\blanguage\x18\x06 \x01(\tR\blanguage\x127\n" +
+	"\tread_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"\xb8\x01\n" +
 	"\x10ListLiveResponse\x12-\n" +
 	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bsnapshot\x18\x03 \x01(\tR\bsnapshot\"\x12\n" +
+	"\bsnapshot\x18\x03 \x01(\tR\bsnapshot\x12\"\n" +
+	"\n" +
+	"total_size\x18\x04 \x01(\x03H\x00R\ttotalSize\x88\x01\x01B\r\n" +
+	"\v_total_size\"\x14\n" +
+	"\x12ListLiveIdsRequest\"'\n" +
+	"\x13ListLiveIdsResponse\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\"\xe0\x01\n" +
+	"\x12SearchRoomsRequest\x12\f\n" +
+	"\x01q\x18\x01 \x01(\tR\x01q\x12\x12\n" +
+	"\x04live\x18\x02 \x01(\bR\x04live\x12\x17\n" +
+	"\aarea_id\x18\x03 \x01(\x03R\x06areaId\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x1b\n" +
+	"\tpage_size\x18\x05 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\x127\n" +
+	"\tread_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"\x88\x01\n" +
+	"\x13SearchRoomsResponse\x12-\n" +
+	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\x12\n" +
 	"\x10ListAreasRequest\"B\n" +
 	"\x11ListAreasResponse\x12-\n" +
 	"\x05areas\x18\x01 \x03(\v2\x17.greenroom.room.v1.AreaR\x05areas\"T\n" +
 	"\x10WatchFeedRequest\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x14\n" +
 	"\x05rooms\x18\x02 \x03(\x03R\x05rooms\x12\x14\n" +
-	"\x05types\x18\x03 \x03(\tR\x05types2\xac\x04\n" +
+	"\x05types\x18\x03 \x03(\tR\x05types2\xea\x05\n" +
 	"\vRoomService\x12P\n" +
 	"\aGetRoom\x12!.greenroom.room.v1.GetRoomRequest\x1a\".greenroom.room.v1.GetRoomResponse\x12b\n" +
 	"\rBatchGetRooms\x12'.greenroom.room.v1.BatchGetRoomsRequest\x1a(.greenroom.room.v1.BatchGetRoomsResponse\x12h\n" +
 	"\x0fListAnchorRooms\x12).greenroom.room.v1.ListAnchorRoomsRequest\x1a*.greenroom.room.v1.ListAnchorRoomsResponse\x12S\n" +
-	"\bListLive\x12\".greenroom.room.v1.ListLiveRequest\x1a#.greenroom.room.v1.ListLiveResponse\x12V\n" +
+	"\bListLive\x12\".greenroom.room.v1.ListLiveRequest\x1a#.greenroom.room.v1.ListLiveResponse\x12^\n" +
+	"\vListLiveIds\x12%.greenroom.room.v1.ListLiveIdsRequest\x1a&.greenroom.room.v1.ListLiveIdsResponse0\x01\x12\\\n" +
+	"\vSearchRooms\x12%.greenroom.room.v1.SearchRoomsRequest\x1a&.greenroom.room.v1.SearchRoomsResponse\x12V\n" +
 	"\tListAreas\x12#.greenroom.room.v1.ListAreasRequest\x1a$.greenroom.room.v1.ListAreasResponse\x12P\n" +
 	"\tWatchFeed\x12#.greenroom.room.v1.WatchFeedRequest\x1a\x1c.greenroom.room.v1.RoomEvent0\x01BEZCgithub.com/greenroomlive/greenroom/api/gen/greenroom/room/v1;roomv1b\x06proto3"
 
@@ -1529,7 +1815,7 @@ func file_greenroom_room_v1_room_proto_rawDescGZIP() []byte {
 }
 
 var file_greenroom_room_v1_room_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(Live_Status)(0),                // 0: greenroom.room.v1.Live.Status
 	(Control_State)(0),              // 1: greenroom.room.v1.Control.State
@@ -1548,58 +1834,68 @@ var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(*ListAnchorRoomsResponse)(nil), // 14: greenroom.room.v1.ListAnchorRoomsResponse
 	(*ListLiveRequest)(nil),         // 15: greenroom.room.v1.ListLiveRequest
 	(*ListLiveResponse)(nil),        // 16: greenroom.room.v1.ListLiveResponse
-	(*ListAreasRequest)(nil),        // 17: greenroom.room.v1.ListAreasRequest
-	(*ListAreasResponse)(nil),       // 18: greenroom.room.v1.ListAreasResponse
-	(*WatchFeedRequest)(nil),        // 19: greenroom.room.v1.WatchFeedRequest
-	nil,                             // 20: greenroom.room.v1.Extension.WidgetsEntry
-	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),   // 22: google.protobuf.FieldMask
-	(*structpb.Struct)(nil),         // 23: google.protobuf.Struct
+	(*ListLiveIdsRequest)(nil),      // 17: greenroom.room.v1.ListLiveIdsRequest
+	(*ListLiveIdsResponse)(nil),     // 18: greenroom.room.v1.ListLiveIdsResponse
+	(*SearchRoomsRequest)(nil),      // 19: greenroom.room.v1.SearchRoomsRequest
+	(*SearchRoomsResponse)(nil),     // 20: greenroom.room.v1.SearchRoomsResponse
+	(*ListAreasRequest)(nil),        // 21: greenroom.room.v1.ListAreasRequest
+	(*ListAreasResponse)(nil),       // 22: greenroom.room.v1.ListAreasResponse
+	(*WatchFeedRequest)(nil),        // 23: greenroom.room.v1.WatchFeedRequest
+	nil,                             // 24: greenroom.room.v1.Extension.WidgetsEntry
+	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),   // 26: google.protobuf.FieldMask
+	(*structpb.Struct)(nil),         // 27: google.protobuf.Struct
 }
 var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	3,  // 0: greenroom.room.v1.Room.live:type_name -> greenroom.room.v1.Live
 	4,  // 1: greenroom.room.v1.Room.control:type_name -> greenroom.room.v1.Control
 	5,  // 2: greenroom.room.v1.Room.extension:type_name -> greenroom.room.v1.Extension
 	6,  // 3: greenroom.room.v1.Room.audience:type_name -> greenroom.room.v1.Audience
-	21, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
+	25, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 5: greenroom.room.v1.Live.status:type_name -> greenroom.room.v1.Live.Status
-	21, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
+	25, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 7: greenroom.room.v1.Control.state:type_name -> greenroom.room.v1.Control.State
-	21, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
-	20, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
+	25, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
+	24, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
 	7,  // 10: greenroom.room.v1.Area.children:type_name -> greenroom.room.v1.Area
 	2,  // 11: greenroom.room.v1.RoomEvent.snapshot:type_name -> greenroom.room.v1.Room
-	21, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	21, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
-	21, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
+	25, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	25, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
+	25, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
 	7,  // 15: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
-	22, // 16: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
+	26, // 16: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 17: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
-	22, // 18: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	26, // 18: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 19: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	22, // 20: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	26, // 20: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 21: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	22, // 22: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
+	26, // 22: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 23: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
-	7,  // 24: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
-	23, // 25: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
-	9,  // 26: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
-	11, // 27: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
-	13, // 28: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
-	15, // 29: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
-	17, // 30: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
-	19, // 31: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
-	10, // 32: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
-	12, // 33: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
-	14, // 34: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
-	16, // 35: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
-	18, // 36: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
-	8,  // 37: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
-	32, // [32:38] is the sub-list for method output_type
-	26, // [26:32] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	26, // 24: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 25: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	7,  // 26: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
+	27, // 27: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
+	9,  // 28: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
+	11, // 29: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
+	13, // 30: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
+	15, // 31: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
+	17, // 32: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
+	19, // 33: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
+	21, // 34: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
+	23, // 35: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
+	10, // 36: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
+	12, // 37: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
+	14, // 38: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
+	16, // 39: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
+	18, // 40: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
+	20, // 41: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
+	22, // 42: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
+	8,  // 43: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
+	36, // [36:44] is the sub-list for method output_type
+	28, // [28:36] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_room_proto_init() }
@@ -1607,13 +1903,14 @@ func file_greenroom_room_v1_room_proto_init() {
 	if File_greenroom_room_v1_room_proto != nil {
 		return
 	}
+	file_greenroom_room_v1_room_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_room_v1_room_proto_rawDesc), len(file_greenroom_room_v1_room_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,8 @@ const (
 	RoomService_BatchGetRooms_FullMethodName   = "/greenroom.room.v1.RoomService/BatchGetRooms"
 	RoomService_ListAnchorRooms_FullMethodName = "/greenroom.room.v1.RoomService/ListAnchorRooms"
 	RoomService_ListLive_FullMethodName        = "/greenroom.room.v1.RoomService/ListLive"
+	RoomService_ListLiveIds_FullMethodName     = "/greenroom.room.v1.RoomService/ListLiveIds"
+	RoomService_SearchRooms_FullMethodName     = "/greenroom.room.v1.RoomService/SearchRooms"
 	RoomService_ListAreas_FullMethodName       = "/greenroom.room.v1.RoomService/ListAreas"
 	RoomService_WatchFeed_FullMethodName       = "/greenroom.room.v1.RoomService/WatchFeed"
 )
@@ -41,6 +43,10 @@ type RoomServiceClient interface {
 	BatchGetRooms(ctx context.Context, in *BatchGetRoomsRequest, opts ...grpc.CallOption) (*BatchGetRoomsResponse, error)
 	ListAnchorRooms(ctx context.Context, in *ListAnchorRoomsRequest, opts ...grpc.CallOption) (*ListAnchorRoomsResponse, error)
 	ListLive(ctx context.Context, in *ListLiveRequest, opts ...grpc.CallOption) (*ListLiveResponse, error)
+	// All rooms on air at one moment, newest broadcast first, in parts; complete when it ends without an error.
+	ListLiveIds(ctx context.Context, in *ListLiveIdsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListLiveIdsResponse], error)
+	// Prefix and word search; follows the changes within milliseconds.
+	SearchRooms(ctx context.Context, in *SearchRoomsRequest, opts ...grpc.CallOption) (*SearchRoomsResponse, error)
 	ListAreas(ctx context.Context, in *ListAreasRequest, opts ...grpc.CallOption) (*ListAreasResponse, error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(ctx context.Context, in *WatchFeedRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RoomEvent], error)
@@ -94,6 +100,35 @@ func (c *roomServiceClient) ListLive(ctx context.Context, in *ListLiveRequest, o
 	return out, nil
 }
 
+func (c *roomServiceClient) ListLiveIds(ctx context.Context, in *ListLiveIdsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListLiveIdsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RoomService_ServiceDesc.Streams[0], RoomService_ListLiveIds_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ListLiveIdsRequest, ListLiveIdsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RoomService_ListLiveIdsClient = grpc.ServerStreamingClient[ListLiveIdsResponse]
+
+func (c *roomServiceClient) SearchRooms(ctx context.Context, in *SearchRoomsRequest, opts ...grpc.CallOption) (*SearchRoomsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchRoomsResponse)
+	err := c.cc.Invoke(ctx, RoomService_SearchRooms_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomServiceClient) ListAreas(ctx context.Context, in *ListAreasRequest, opts ...grpc.CallOption) (*ListAreasResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAreasResponse)
@@ -106,7 +141,7 @@ func (c *roomServiceClient) ListAreas(ctx context.Context, in *ListAreasRequest,
 
 func (c *roomServiceClient) WatchFeed(ctx context.Context, in *WatchFeedRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RoomEvent], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &RoomService_ServiceDesc.Streams[0], RoomService_WatchFeed_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &RoomService_ServiceDesc.Streams[1], RoomService_WatchFeed_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +169,10 @@ type RoomServiceServer interface {
 	BatchGetRooms(context.Context, *BatchGetRoomsRequest) (*BatchGetRoomsResponse, error)
 	ListAnchorRooms(context.Context, *ListAnchorRoomsRequest) (*ListAnchorRoomsResponse, error)
 	ListLive(context.Context, *ListLiveRequest) (*ListLiveResponse, error)
+	// All rooms on air at one moment, newest broadcast first, in parts; complete when it ends without an error.
+	ListLiveIds(*ListLiveIdsRequest, grpc.ServerStreamingServer[ListLiveIdsResponse]) error
+	// Prefix and word search; follows the changes within milliseconds.
+	SearchRooms(context.Context, *SearchRoomsRequest) (*SearchRoomsResponse, error)
 	ListAreas(context.Context, *ListAreasRequest) (*ListAreasResponse, error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(*WatchFeedRequest, grpc.ServerStreamingServer[RoomEvent]) error
@@ -158,6 +197,12 @@ func (UnimplementedRoomServiceServer) ListAnchorRooms(context.Context, *ListAnch
 }
 func (UnimplementedRoomServiceServer) ListLive(context.Context, *ListLiveRequest) (*ListLiveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLive not implemented")
+}
+func (UnimplementedRoomServiceServer) ListLiveIds(*ListLiveIdsRequest, grpc.ServerStreamingServer[ListLiveIdsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ListLiveIds not implemented")
+}
+func (UnimplementedRoomServiceServer) SearchRooms(context.Context, *SearchRoomsRequest) (*SearchRoomsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchRooms not implemented")
 }
 func (UnimplementedRoomServiceServer) ListAreas(context.Context, *ListAreasRequest) (*ListAreasResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAreas not implemented")
@@ -258,6 +303,35 @@ func _RoomService_ListLive_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoomService_ListLiveIds_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ListLiveIdsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RoomServiceServer).ListLiveIds(m, &grpc.GenericServerStream[ListLiveIdsRequest, ListLiveIdsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RoomService_ListLiveIdsServer = grpc.ServerStreamingServer[ListLiveIdsResponse]
+
+func _RoomService_SearchRooms_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchRoomsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).SearchRooms(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_SearchRooms_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).SearchRooms(ctx, req.(*SearchRoomsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_ListAreas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAreasRequest)
 	if err := dec(in); err != nil {
@@ -311,11 +385,20 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _RoomService_ListLive_Handler,
 		},
 		{
+			MethodName: "SearchRooms",
+			Handler:    _RoomService_SearchRooms_Handler,
+		},
+		{
 			MethodName: "ListAreas",
 			Handler:    _RoomService_ListAreas_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ListLiveIds",
+			Handler:       _RoomService_ListLiveIds_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "WatchFeed",
 			Handler:       _RoomService_WatchFeed_Handler,

@@ -46,6 +46,10 @@ const (
 	RoomServiceListAnchorRoomsProcedure = "/greenroom.room.v1.RoomService/ListAnchorRooms"
 	// RoomServiceListLiveProcedure is the fully-qualified name of the RoomService's ListLive RPC.
 	RoomServiceListLiveProcedure = "/greenroom.room.v1.RoomService/ListLive"
+	// RoomServiceListLiveIdsProcedure is the fully-qualified name of the RoomService's ListLiveIds RPC.
+	RoomServiceListLiveIdsProcedure = "/greenroom.room.v1.RoomService/ListLiveIds"
+	// RoomServiceSearchRoomsProcedure is the fully-qualified name of the RoomService's SearchRooms RPC.
+	RoomServiceSearchRoomsProcedure = "/greenroom.room.v1.RoomService/SearchRooms"
 	// RoomServiceListAreasProcedure is the fully-qualified name of the RoomService's ListAreas RPC.
 	RoomServiceListAreasProcedure = "/greenroom.room.v1.RoomService/ListAreas"
 	// RoomServiceWatchFeedProcedure is the fully-qualified name of the RoomService's WatchFeed RPC.
@@ -58,6 +62,10 @@ type RoomServiceClient interface {
 	BatchGetRooms(context.Context, *connect.Request[v1.BatchGetRoomsRequest]) (*connect.Response[v1.BatchGetRoomsResponse], error)
 	ListAnchorRooms(context.Context, *connect.Request[v1.ListAnchorRoomsRequest]) (*connect.Response[v1.ListAnchorRoomsResponse], error)
 	ListLive(context.Context, *connect.Request[v1.ListLiveRequest]) (*connect.Response[v1.ListLiveResponse], error)
+	// All rooms on air at one moment, newest broadcast first, in parts; complete when it ends without an error.
+	ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest]) (*connect.ServerStreamForClient[v1.ListLiveIdsResponse], error)
+	// Prefix and word search; follows the changes within milliseconds.
+	SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error)
 	ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(context.Context, *connect.Request[v1.WatchFeedRequest]) (*connect.ServerStreamForClient[v1.RoomEvent], error)
@@ -98,6 +106,18 @@ func NewRoomServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(roomServiceMethods.ByName("ListLive")),
 			connect.WithClientOptions(opts...),
 		),
+		listLiveIds: connect.NewClient[v1.ListLiveIdsRequest, v1.ListLiveIdsResponse](
+			httpClient,
+			baseURL+RoomServiceListLiveIdsProcedure,
+			connect.WithSchema(roomServiceMethods.ByName("ListLiveIds")),
+			connect.WithClientOptions(opts...),
+		),
+		searchRooms: connect.NewClient[v1.SearchRoomsRequest, v1.SearchRoomsResponse](
+			httpClient,
+			baseURL+RoomServiceSearchRoomsProcedure,
+			connect.WithSchema(roomServiceMethods.ByName("SearchRooms")),
+			connect.WithClientOptions(opts...),
+		),
 		listAreas: connect.NewClient[v1.ListAreasRequest, v1.ListAreasResponse](
 			httpClient,
 			baseURL+RoomServiceListAreasProcedure,
@@ -119,6 +139,8 @@ type roomServiceClient struct {
 	batchGetRooms   *connect.Client[v1.BatchGetRoomsRequest, v1.BatchGetRoomsResponse]
 	listAnchorRooms *connect.Client[v1.ListAnchorRoomsRequest, v1.ListAnchorRoomsResponse]
 	listLive        *connect.Client[v1.ListLiveRequest, v1.ListLiveResponse]
+	listLiveIds     *connect.Client[v1.ListLiveIdsRequest, v1.ListLiveIdsResponse]
+	searchRooms     *connect.Client[v1.SearchRoomsRequest, v1.SearchRoomsResponse]
 	listAreas       *connect.Client[v1.ListAreasRequest, v1.ListAreasResponse]
 	watchFeed       *connect.Client[v1.WatchFeedRequest, v1.RoomEvent]
 }
@@ -143,6 +165,16 @@ func (c *roomServiceClient) ListLive(ctx context.Context, req *connect.Request[v
 	return c.listLive.CallUnary(ctx, req)
 }
 
+// ListLiveIds calls greenroom.room.v1.RoomService.ListLiveIds.
+func (c *roomServiceClient) ListLiveIds(ctx context.Context, req *connect.Request[v1.ListLiveIdsRequest]) (*connect.ServerStreamForClient[v1.ListLiveIdsResponse], error) {
+	return c.listLiveIds.CallServerStream(ctx, req)
+}
+
+// SearchRooms calls greenroom.room.v1.RoomService.SearchRooms.
+func (c *roomServiceClient) SearchRooms(ctx context.Context, req *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error) {
+	return c.searchRooms.CallUnary(ctx, req)
+}
+
 // ListAreas calls greenroom.room.v1.RoomService.ListAreas.
 func (c *roomServiceClient) ListAreas(ctx context.Context, req *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error) {
 	return c.listAreas.CallUnary(ctx, req)
@@ -159,6 +191,10 @@ type RoomServiceHandler interface {
 	BatchGetRooms(context.Context, *connect.Request[v1.BatchGetRoomsRequest]) (*connect.Response[v1.BatchGetRoomsResponse], error)
 	ListAnchorRooms(context.Context, *connect.Request[v1.ListAnchorRoomsRequest]) (*connect.Response[v1.ListAnchorRoomsResponse], error)
 	ListLive(context.Context, *connect.Request[v1.ListLiveRequest]) (*connect.Response[v1.ListLiveResponse], error)
+	// All rooms on air at one moment, newest broadcast first, in parts; complete when it ends without an error.
+	ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest], *connect.ServerStream[v1.ListLiveIdsResponse]) error
+	// Prefix and word search; follows the changes within milliseconds.
+	SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error)
 	ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(context.Context, *connect.Request[v1.WatchFeedRequest], *connect.ServerStream[v1.RoomEvent]) error
@@ -195,6 +231,18 @@ func NewRoomServiceHandler(svc RoomServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(roomServiceMethods.ByName("ListLive")),
 		connect.WithHandlerOptions(opts...),
 	)
+	roomServiceListLiveIdsHandler := connect.NewServerStreamHandler(
+		RoomServiceListLiveIdsProcedure,
+		svc.ListLiveIds,
+		connect.WithSchema(roomServiceMethods.ByName("ListLiveIds")),
+		connect.WithHandlerOptions(opts...),
+	)
+	roomServiceSearchRoomsHandler := connect.NewUnaryHandler(
+		RoomServiceSearchRoomsProcedure,
+		svc.SearchRooms,
+		connect.WithSchema(roomServiceMethods.ByName("SearchRooms")),
+		connect.WithHandlerOptions(opts...),
+	)
 	roomServiceListAreasHandler := connect.NewUnaryHandler(
 		RoomServiceListAreasProcedure,
 		svc.ListAreas,
@@ -217,6 +265,10 @@ func NewRoomServiceHandler(svc RoomServiceHandler, opts ...connect.HandlerOption
 			roomServiceListAnchorRoomsHandler.ServeHTTP(w, r)
 		case RoomServiceListLiveProcedure:
 			roomServiceListLiveHandler.ServeHTTP(w, r)
+		case RoomServiceListLiveIdsProcedure:
+			roomServiceListLiveIdsHandler.ServeHTTP(w, r)
+		case RoomServiceSearchRoomsProcedure:
+			roomServiceSearchRoomsHandler.ServeHTTP(w, r)
 		case RoomServiceListAreasProcedure:
 			roomServiceListAreasHandler.ServeHTTP(w, r)
 		case RoomServiceWatchFeedProcedure:
@@ -244,6 +296,14 @@ func (UnimplementedRoomServiceHandler) ListAnchorRooms(context.Context, *connect
 
 func (UnimplementedRoomServiceHandler) ListLive(context.Context, *connect.Request[v1.ListLiveRequest]) (*connect.Response[v1.ListLiveResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.ListLive is not implemented"))
+}
+
+func (UnimplementedRoomServiceHandler) ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest], *connect.ServerStream[v1.ListLiveIdsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.ListLiveIds is not implemented"))
+}
+
+func (UnimplementedRoomServiceHandler) SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.SearchRooms is not implemented"))
 }
 
 func (UnimplementedRoomServiceHandler) ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error) {
