@@ -181,7 +181,7 @@ func (c *spectator) event(s string) {
 	c.got++
 }
 
-// crowd opens a door with followers before it: one in five follows one room, one in four reads lines,
+// crowd opens a door with followers before it: every other one follows one room, one in four reads lines,
 // one in fifty does not read, and another one begins late.
 func crowd(t *testing.T, size int) (*HTTP, *book, *feed.Hub, []*spectator) {
 	t.Helper()
@@ -198,10 +198,10 @@ func crowd(t *testing.T, size int) (*HTTP, *book, *feed.Hub, []*spectator) {
 	serve(t, s.Run)
 	all := make([]*spectator, size)
 	for i := range all {
-		c := &spectator{query: "/v1/feed?after=0", lazy: i%50 == 7, slow: i%50 == 8, sse: i%4 != 0}
+		c := &spectator{query: "/v1/feed?after=0", lazy: i%50 == 7, slow: i%50 == 9, sse: i%4 != 0}
 		c.at = &syscall.SockaddrInet4{Port: ln.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
-		if i%5 == 0 {
-			c.room = ident.RoomID(i%crowdRooms + 1)
+		if i%2 == 0 {
+			c.room = ident.RoomID(i/2%crowdRooms + 1)
 			c.query = fmt.Sprintf("/v1/feed?after=0&rooms=%d", c.room)
 		}
 		all[i] = c
