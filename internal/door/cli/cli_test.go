@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,13 @@ func viewers() http.Handler {
 	}
 	mux.HandleFunc("/v1/rooms/7", say(200, `{"room":`+room+`}`))
 	mux.HandleFunc("/v1/live", say(200, `{"rooms":[`+room+`],"next_page_token":"","snapshot":"s"}`))
+	mux.HandleFunc("/v1/search", func(w http.ResponseWriter, r *http.Request) {
+		found := room
+		if r.URL.Query().Get("q") != "late #night" {
+			found = ""
+		}
+		say(200, `{"rooms":[`+found+`],"next_page_token":"","complete":`+strconv.FormatBool(found != "")+`}`)(w, r)
+	})
 	feed := func(w http.ResponseWriter, r *http.Request) {
 		switch after := r.URL.Query().Get("after"); {
 		case len(after) > 10:
@@ -143,6 +151,9 @@ func TestRooms(t *testing.T) {
 		t.Errorf("a title moves the cursor: %q", out)
 	}
 	h.ok(`(?m)^7 +42 +LIVE +3 `, "room", "list", "--live")
+	h.ok(`^ID .*\n7 +42 +LIVE +3 .*\n$`, "room", "search", "late", "#night")
+	h.ok(`^7\n$`, "room", "search", "late", "#night", "-q")
+	h.ok(`^No room has these words.\nRooms may be missing: .*\n$`, "room", "search", "late")
 }
 
 func TestQuietPrintsWhatScriptsKeep(t *testing.T) {

@@ -15,6 +15,7 @@ type roomCmd struct {
 	Create roomCreate `cmd:"" help:"Open an idle room."`
 	Get    roomGet    `cmd:"" help:"Show a room as viewers see it."`
 	List   roomList   `cmd:"" help:"List rooms."`
+	Search roomSearch `cmd:"" help:"Find rooms by words, as viewers do."`
 	Edit   roomEdit   `cmd:"" help:"Change a room's description."`
 	Start  roomStart  `cmd:"" help:"Start a broadcast without a media server."`
 	Stop   roomStop   `cmd:"" help:"End the running broadcast, whatever started it."`
@@ -100,17 +101,22 @@ func (c *roomList) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if c.Quiet {
+	none := "There are no rooms yet: greenroom room create \"My first room\""
+	if c.Live {
+		none = "No room is on air."
+	}
+	return s.rooms(rooms, none, c.Quiet)
+}
+
+// rooms prints a list of rooms, or their ids alone.
+func (s *session) rooms(rooms []*greenroom.Room, none string, quiet bool) error {
+	if quiet {
 		for _, r := range rooms {
 			if err := s.line(num(r.GetId())); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	none := "There are no rooms yet: greenroom room create \"My first room\""
-	if c.Live {
-		none = "No room is on air."
 	}
 	return list(s, rooms, none, "ID ANCHOR STATUS VERSION UPDATED TITLE", func(r *greenroom.Room) []string {
 		return []string{num(r.GetId()), num(r.GetAnchorId()), r.GetLive().GetStatus().String(), num(r.GetVersion()), at(r.GetUpdatedAt()), r.GetTitle()}
