@@ -62,12 +62,15 @@ func (h *heard) forget(now time.Time) {
 	*h = heard{young: map[ident.RoomID]ident.Version{}, turned: now, since: now}
 }
 
-func (h *heard) of(id ident.RoomID, v ident.Version, now time.Time) {
+// of takes in a version; false when a newer one was heard of.
+func (h *heard) of(id ident.RoomID, v ident.Version, now time.Time) bool {
 	if now.Sub(h.turned) >= heardTurn || len(h.young) >= maxHeard {
 		h.old, h.since = h.young, h.turned
 		h.young, h.turned = map[ident.RoomID]ident.Version{}, now
 	}
-	h.young[id] = max(h.young[id], v)
+	newest := max(h.young[id], h.old[id], v)
+	h.young[id] = newest
+	return v == newest
 }
 
 // believes reports whether k is the newest version of its room as far as this process can know: it would
@@ -110,11 +113,12 @@ func (r *Rooms) believed(ctx context.Context, loads []*load) map[ident.RoomID]*E
 	return found
 }
 
-// heardOf remembers what L3 knows and no event has told yet: once that has been shown, L2 may not lead
-// back behind it. The look was taken before L3 was asked. fills.mu is held.
+// heardOf remembers what L2 or L3 knew and no event has told yet: once that has been shown, neither L2 nor the
+// late events of older versions may lead back behind it. The look was taken before they were asked.
+// fills.mu is held.
 func (r *Rooms) heardOf(e *Entry, l Look) {
 	if r.second.port != nil && e.At.Add(clockSkew).After(l.proven) {
-		r.fills.heard.of(e.ID, e.Version, l.At)
+		r.fills.heard.of(e.ID, e.Version, r.now())
 	}
 }
 

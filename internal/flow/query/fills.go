@@ -138,9 +138,11 @@ func (r *Rooms) fill(loads []*load) {
 		}
 	}
 	loaded, err := r.query(ctx, ids)
-	r.fills.mu.Lock()
 	for _, e := range loaded {
 		found[e.ID] = e
+	}
+	r.fills.mu.Lock()
+	for _, e := range found {
 		r.heardOf(e, look)
 	}
 	r.settle(loads, found, complete, err)
@@ -198,13 +200,13 @@ func (r *Rooms) overtake(entries []*Entry) {
 	now := r.now()
 	for _, e := range entries {
 		f.absent.drop(e.ID)
-		if r.second.port != nil {
-			f.heard.of(e.ID, e.Version, now)
-		}
-		r.cache.Put(e)
 		if l, ok := f.inFlight[e.ID]; ok {
 			f.end(l)
 		}
+		if r.second.port != nil && !f.heard.of(e.ID, e.Version, now) {
+			continue // what L3 knew already has been shown, and may have left L1 since
+		}
+		r.cache.Put(e)
 	}
 }
 
