@@ -105,6 +105,14 @@ func (r rooms) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]ev
 	return r.After(ctx, after, limit)
 }
 
+func (r rooms) Frontier(ctx context.Context) (epoch string, seq ident.FeedSeq, err error) {
+	_, err = ask(r.l, func() (struct{}, error) {
+		epoch, seq, err = r.Rooms.Frontier(ctx)
+		return struct{}{}, err
+	})
+	return epoch, seq, err
+}
+
 func (r rooms) Head(ctx context.Context) (project.Head, error) {
 	return ask(r.l, func() (project.Head, error) { return r.Rooms.Head(ctx) })
 }
@@ -197,6 +205,18 @@ type bus struct {
 
 func (b bus) Publish(ctx context.Context, events []event.RoomEvent) error {
 	return run(b.l, func() error { return b.Bus.Publish(ctx, events) })
+}
+
+func (b bus) Beat(ctx context.Context, beat event.Beat) error {
+	return run(b.l, func() error { return b.Bus.Beat(ctx, beat) })
+}
+
+func (b bus) Beats(ctx context.Context, hear func(event.Beat)) error {
+	return b.Bus.Beats(ctx, func(beat event.Beat) {
+		if !b.l.dead.Load() {
+			hear(beat)
+		}
+	})
 }
 
 func (b bus) Consume(ctx context.Context, handle func(context.Context, []project.Delivery) error) error {

@@ -99,7 +99,11 @@ func newWorld(seed uint64) *world {
 		}
 		return nil
 	}
-	w.bus = memory.NewBus(memory.BusConfig{Fault: func(*event.RoomEvent) memory.BusFault { return w.busFault(broker) }})
+	pulse := newDice(seed, "beats")
+	w.bus = memory.NewBus(memory.BusConfig{
+		Fault:     func(*event.RoomEvent) memory.BusFault { return w.busFault(broker) },
+		BeatFault: func(event.Beat) memory.BusFault { return w.busFault(pulse) },
+	})
 	return w
 }
 

@@ -40,6 +40,8 @@ type BusConfig struct {
 	// Fault decides about each published event; nil for a broker without faults. It is called in the
 	// order of publishing, never concurrently, and must not call the Bus.
 	Fault func(*event.RoomEvent) BusFault
+	// BeatFault decides about each beat, as Fault does about events.
+	BeatFault func(event.Beat) BusFault
 	// Redelivered hears how many messages of a batch were handed over before. May be nil.
 	Redelivered func(events int)
 }
@@ -59,6 +61,9 @@ type Bus struct {
 	offered  uint64       // below this number, messages were handed over at least once
 	life     int          // +1 per Wipe: what was on its way then never arrives
 	arrived  chan struct{}
+
+	listeners map[int]func(event.Beat)
+	joined    int
 }
 
 // busMessage is an event, or bytes that are none.

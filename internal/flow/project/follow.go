@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -14,41 +13,12 @@ import (
 )
 
 const (
-	// lookEvery is how often the log's head is asked: the rate at which freshness is proven, and the longest
-	// that a loss by both couriers goes unnoticed.
+	// lookEvery is how often Run looks whether something is missing. While beats come and the feed has reached
+	// what they say, the log itself is not asked.
 	lookEvery = 200 * time.Millisecond
 	// page bounds one read of the log or of snapshots.
 	page = 512
 )
-
-// proof turns "the head was there at that moment" and "we have reached it" into freshness.
-type proof struct {
-	target ident.FeedSeq
-	asked  time.Time // zero: nothing is being proven
-	proven atomic.Int64
-	filled atomic.Bool
-}
-
-// reached is called with every new end of the feed.
-func (f *proof) reached(end ident.FeedSeq) {
-	if f.asked.IsZero() || end < f.target {
-		return
-	}
-	f.proven.Store(f.asked.UnixNano())
-	f.asked = time.Time{}
-}
-
-// ProvenAt is query.Freshness.
-func (p *Projector) ProvenAt() time.Time {
-	ns := p.proof.proven.Load()
-	if ns == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, ns)
-}
-
-// Complete is query.Freshness.
-func (p *Projector) Complete() bool { return p.proof.filled.Load() }
 
 // At is the stored position.
 func (p *Projector) At() Position {
@@ -63,8 +33,9 @@ func (p *Projector) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var before ident.FeedSeq // where the feed ended at the last look
+	ask := true              // the log, whatever the beats say
 	for {
-		end, err := p.look(ctx, before)
+		end, err := p.look(ctx, before, ask)
 		before = end
 		if err != nil && ctx.Err() == nil {
 			p.logger.Warn("project: cannot follow the log, will try again", "error", err)
@@ -73,20 +44,24 @@ func (p *Projector) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			ask = false
 		case <-p.behind:
-			before = p.At().Contiguous // something is known to be missing: fetch it at once
+			ask, before = true, p.At().Contiguous // something is known to be missing: fetch it at once
 		}
 	}
 }
 
 // look is one round of Run. stalled is where the feed ended a round ago: what has not moved since
 // is fetched, what is moving is left to the couriers.
-func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq) (ident.FeedSeq, error) {
+func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq, ask bool) (ident.FeedSeq, error) {
 	if err := p.settle(ctx); err != nil {
 		return stalled, err
 	}
 	before := p.At() // the couriers move it on while the log answers
 	asked := p.clock()
+	if !ask && p.proof.beats(asked) {
+		return before.Contiguous, p.healDue(ctx)
+	}
 	head, err := p.source.Head(ctx)
 	if err != nil {
 		return stalled, fmt.Errorf("ask the log's head: %w", err)
@@ -103,13 +78,9 @@ func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq) (ident.Feed
 		p.mu.Unlock()
 		return 0, p.startOver(ctx, head)
 	}
-	p.mu.Lock()
-	at := p.at.Contiguous
-	if p.proof.asked.IsZero() {
-		p.proof.asked, p.proof.target = asked, head.Seq+ident.FeedSeq(head.Pending)
-		p.proof.reached(at)
-	}
-	p.mu.Unlock()
+	p.proof.take(head.Epoch, claim{head.Seq + ident.FeedSeq(head.Pending), asked})
+	p.proof.lookedAt(asked)
+	at := p.At().Contiguous
 	if head.Seq > at && at == stalled {
 		if err := p.catchUp(ctx, head); err != nil {
 			return at, err
@@ -172,6 +143,7 @@ func (p *Projector) resume(ctx context.Context, at Position) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at, p.areas, p.told = at, areas, at.Epoch
+	p.proof.stands(at)
 	for _, d := range open {
 		p.parked[d.Room] = &parkedRoom{}
 		p.held.hold(d.Room, time.Time{}) // how old its card is, nobody remembers
@@ -187,8 +159,7 @@ func (p *Projector) forget(at Position) {
 	clear(p.versions)
 	p.held.free(slices.Collect(maps.Keys(p.parked))...)
 	clear(p.parked)
-	p.proof.asked = time.Time{}
-	p.proof.filled.Store(false)
+	p.proof.void(at)
 }
 
 // startOver empties the views for a log that they do not belong to, and fills them.
@@ -318,8 +289,7 @@ func (p *Projector) skipTo(ctx context.Context, seq ident.FeedSeq) error {
 	p.mu.Lock()
 	at := p.at
 	at.Contiguous, at.Complete = seq, false
-	p.proof.asked = time.Time{} // the end is reached, what happened before it is not shown
-	p.proof.filled.Store(false)
+	p.proof.void(p.at) // the end is reached, what happened before it is not shown
 	err := p.write(ctx, Batch{Position: &at})
 	p.mu.Unlock()
 	p.lookNow()

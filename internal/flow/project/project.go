@@ -306,8 +306,8 @@ func (p *Projector) write(ctx context.Context, b Batch) error {
 	if len(p.ahead) > 0 {
 		p.lookNow()
 	}
-	p.proof.reached(p.at.Contiguous)
 	p.tell(b, taken)
+	p.proof.stands(p.at) // when readers see it
 	return nil
 }
 
