@@ -29,6 +29,10 @@ test: ## Run all tests; as root on Debian, install first what they need.
 	@scripts/deps
 	@scripts/test
 
+.PHONY: test-mediaservers
+test-mediaservers: ## Play a broadcast on the real SRS=/path/to/srs and MEDIAMTX=/path/to/mediamtx.
+	@SRS=$(SRS) MEDIAMTX=$(MEDIAMTX) go test ./internal/e2e/broadcast -run TestTheStoryOnOtherMediaServers -count 1 -v
+
 .PHONY: sim
 sim: ## Run the whole corridor under seeded weather: SEEDS=10000 FIRST=1.
 	@go test ./internal/sim -run 'TestCorridor' -count 1 -timeout 0 -seeds $(SEEDS) -first $(FIRST)
