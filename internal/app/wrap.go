@@ -86,6 +86,9 @@ func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 	})
 	gauge("greenroom_query_hot_kept_rooms", "Rooms that are kept warm because they are hot at this node or at another.", func() float64 { return float64(h.Reads.HotKept()) })
 	m.register(newHotRanks(func() []query.HotRoom { return h.Reads.Hot() }))
+	gauge("greenroom_feed_following_watchers", "Who follows the feed, over HTTP and gRPC.", func() float64 { return float64(h.Feed.Audience().Following.Load()) })
+	m.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "greenroom_feed_cut_total", Help: "Watchers that were cut because they did not take what there was for them."},
+		func() float64 { return float64(h.Feed.Audience().Cut.Load()) }))
 	gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
 }
 

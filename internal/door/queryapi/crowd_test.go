@@ -280,7 +280,7 @@ func TestACrowdFollows(t *testing.T) {
 		}
 	}
 	eventually(t, "all events at all who read", settled(false))
-	eventually(t, "the end of those who do not", func() bool { return s.push.cut.Load() >= size/50 })
+	eventually(t, "the end of those who do not", func() bool { return s.push.hub.Audience().Cut.Load() >= size/50 })
 	eventually(t, "all events at those who came back", settled(true))
 	for i, c := range all {
 		if c.wrong != "" || (c.lazy && c.back == 0) {

@@ -178,6 +178,8 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 	if s.feeds.Add(1) > maxWatches {
 		return tooManyFeeds(maxWatches)
 	}
+	s.Feed.Audience().Following.Add(1)
+	defer s.Feed.Audience().Following.Add(-1)
 	ctx, cancel := context.WithCancel(out.Context())
 	defer cancel()
 	defer context.AfterFunc(s.serving, cancel)()

@@ -44,7 +44,6 @@ type push struct {
 
 	feeds   atomic.Int64
 	replays atomic.Int64
-	cut     atomic.Int64
 
 	mu        sync.Mutex
 	stopped   bool
@@ -94,10 +93,11 @@ func (p *push) follow(ctx context.Context, c net.Conn, f *follower, head []byte)
 	}
 	defer p.replaying.Done()
 	p.feeds.Add(1)
+	p.hub.Audience().Following.Add(1)
 	if err := f.take(c); err != nil {
 		p.log.Error("feed not begun", slog.String("error", err.Error()))
 		_ = c.Close()
-		p.feeds.Add(-1)
+		p.left()
 		return
 	}
 	switch err := p.replay(ctx, f, head); {
@@ -135,7 +135,7 @@ func (p *push) replay(ctx context.Context, f *follower, head []byte) error {
 		_ = f.conn.SetWriteDeadline(time.Now().Add(*p.patience))
 		if _, err := out.WriteTo(f.conn); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				p.cut.Add(1)
+				p.hub.Audience().Cut.Add(1)
 			}
 			return errLeft
 		}
@@ -168,5 +168,10 @@ func (p *push) end(f *follower, to *sender, err error) {
 // gone gives up a follower's place.
 func (p *push) gone(f *follower) {
 	_ = f.conn.Close()
+	p.left()
+}
+
+func (p *push) left() {
 	p.feeds.Add(-1)
+	p.hub.Audience().Following.Add(-1)
 }

@@ -296,7 +296,7 @@ func (s *shard) drain(f *follower, now time.Time) bool {
 
 // slow cuts a follower, which comes back at its cursor.
 func (s *shard) slow(f *follower) {
-	s.push.cut.Add(1)
+	s.push.hub.Audience().Cut.Add(1)
 	s.end(f, fault.DeadlineExceeded.New("the client does not take its feed as it comes"))
 }
 

@@ -153,8 +153,8 @@ func TestWhoIsBehindMoreThanMemoryIsCut(t *testing.T) {
 	if err != nil || !strings.Contains(string(all), `"code":"DEADLINE_EXCEEDED"`) || !strings.Contains(string(all), `"cursor":"0"`) {
 		t.Errorf("it was told %q, %v", all, err)
 	}
-	if s.push.cut.Load() != 1 || s.push.feeds.Load() != 0 {
-		t.Errorf("%d cut, %d feeds", s.push.cut.Load(), s.push.feeds.Load())
+	if s.push.hub.Audience().Cut.Load() != 1 || s.push.feeds.Load() != 0 {
+		t.Errorf("%d cut, %d feeds", s.push.hub.Audience().Cut.Load(), s.push.feeds.Load())
 	}
 }
 

@@ -104,7 +104,7 @@ func TestAClientThatNeverReadsItsFeedIsCut(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the feed", func() bool { return s.push.cut.Load() == 1 && s.push.feeds.Load() == 0 })
+	eventually(t, "the end of the feed", func() bool { return s.push.hub.Audience().Cut.Load() == 1 && s.push.feeds.Load() == 0 })
 }
 
 func TestAClientThatNeverReadsItsStreamIsCut(t *testing.T) {

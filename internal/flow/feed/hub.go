@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -30,6 +31,7 @@ type Hub struct {
 	store    Store
 	complete func() bool
 	proven   func() (ident.FeedSeq, time.Time)
+	audience Audience
 
 	mu sync.RWMutex
 	// started: Advance or Reset has said where the end is.
@@ -118,6 +120,16 @@ func (h *Hub) End() (ident.FeedSeq, bool) {
 	defer h.mu.RUnlock()
 	return h.end, h.started
 }
+
+// Audience counts who follows the feed, whichever door they came through; the doors keep it.
+type Audience struct {
+	Following atomic.Int64
+	// Cut is how many were cut because they did not take what was there for them.
+	Cut atomic.Int64
+}
+
+// Audience is the hub's.
+func (h *Hub) Audience() *Audience { return &h.audience }
 
 // Moved is closed when the end has moved. Taken before a look at the feed, it misses nothing after it.
 func (h *Hub) Moved() <-chan struct{} {
