@@ -32,6 +32,9 @@ const (
 	// maxWatches bounds the feeds that are followed over gRPC: each takes two goroutines and its stream's
 	// buffers, some 60 KB. Crowds follow over HTTP.
 	maxWatches = 8_000
+	// streamWorkers are goroutines that answer one call after the other. A new one for each call would grow
+	// its stack each time, which is a fifth of what a read costs; calls that find no worker free still do.
+	streamWorkers = 64
 	// maxStreams bounds what one connection may ask at a time.
 	maxStreams = 1000
 )
@@ -61,6 +64,7 @@ func NewGRPC(c Config, ln net.Listener) *GRPC {
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(maxAnswer),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxHeaderListSize(8<<10),
 		grpc.ConnectionTimeout(readWithin),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: writeWithin}),
@@ -107,6 +111,8 @@ func roomService() *grpc.ServiceDesc {
 			m.Handler = encodedHandler(roomv1.RoomService_ListAnchorRooms_FullMethodName, (*GRPC).listAnchorRooms)
 		case "ListLive":
 			m.Handler = encodedHandler(roomv1.RoomService_ListLive_FullMethodName, (*GRPC).listLive)
+		case "SearchRooms":
+			m.Handler = encodedHandler(roomv1.RoomService_SearchRooms_FullMethodName, (*GRPC).searchRooms)
 		}
 	}
 	return &desc
