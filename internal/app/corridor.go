@@ -41,6 +41,9 @@ type Engines struct {
 		project.Beats
 	}
 	L1 query.Cache
+	// L2 is shared by the viewers' nodes; nil: there is none. L3 is Views as readers ask it; nil: as it is.
+	L2 query.Second
+	L3 query.Views
 	// Index is what viewers search in.
 	Index search.Index
 	// Hot carries word of hot rooms between the viewers' nodes; nil for a node that is alone.
@@ -63,7 +66,9 @@ type CorridorConfig struct {
 	// CountHot is told what happens to hot rooms; may be nil. HotFrom is the reads a second that make a room hot; 0 for the default.
 	CountHot func(what string, rooms int)
 	HotFrom  float64
-	Logger  *slog.Logger
+	// CountBehind is told what came of the questions behind L1; may be nil.
+	CountBehind func(what string, n int)
+	Logger      *slog.Logger
 }
 
 // Corridor is the whole way of an event in one process, from the command to the viewers' answers:
@@ -91,6 +96,9 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	if c.Observer == nil {
 		c.Observer = station.Discard{}
 	}
+	if c.L3 == nil {
+		c.L3 = c.Views
+	}
 	h := &Corridor{queue: c.Bus, beats: c.Bus}
 	h.Anchor = command.NewAnchor(command.Config{
 		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
@@ -105,7 +113,7 @@ func NewCorridor(c CorridorConfig) *Corridor {
 		Views: c.Views, Source: c.Rooms, Audience: (*audience)(h), Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
 	})
 	h.Reads = query.New(query.Config{
-		Cache: c.L1, Views: c.Views, Freshness: h.Projector, Now: c.Clock,
+		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: h.Projector, Now: c.Clock, CountBehind: c.CountBehind,
 		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
 	})
 	h.Search = search.New(search.Config{Index: c.Index, Views: c.Views, Rooms: h.Reads, Complete: h.Projector.Complete, Logger: c.Logger})
@@ -135,6 +143,7 @@ func (h *Corridor) Run(ctx context.Context) error {
 		return h.beats.Beats(ctx, func(b event.Beat) { _ = h.Projector.Beat(ctx, b) }) // it never fails
 	})
 	g.Go(func() error { return h.Reads.Run(ctx) })
+	g.Go(func() error { return h.Reads.RunSecond(ctx) })
 	g.Go(func() error { return h.Reads.RunHot(ctx) })
 	g.Go(func() error { return h.Search.Run(ctx) })
 	return g.Wait()

@@ -32,6 +32,9 @@ type Dev struct {
 	Lease time.Duration `default:"10s" help:"How long a session lives without a sign of its stream."`
 	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
 
+	L2Redis    []string      `name:"l2-redis" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
+	HedgeAfter time.Duration `default:"0s" placeholder:"DURATION" help:"Ask L2 or L3 a second time when the first answer takes longer, for one question in ten at most. 0: never."`
+
 	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
 
 	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`

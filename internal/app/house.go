@@ -56,13 +56,16 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	if h.engines, err = openEmbedded(data, log, redelivered); err != nil {
 		return nil, err
 	}
+	if len(d.L2Redis) > 0 {
+		h.engines.shareL2(d.L2Redis, func(n int) { h.metrics.behind.damaged.Add(float64(n)) })
+	}
 	ladder := desk.NewLadder()
 	observer := observers{ladder, h.metrics}
 	if d.OTLPEndpoint != "" {
 		observer = append(observer, spans{h.tracing.Tracer("greenroom/corridor")})
 	}
 	h.corridor = NewCorridor(CorridorConfig{
-		Engines: h.engines.engines(), Terms: d.terms(), Observer: observer, Logger: log,
+		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), Observer: observer, Logger: log,
 		Count:   func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
 		Dropped: func(n int, why string) { h.metrics.dropped.WithLabelValues(why).Add(float64(n)) },
 		HotFrom: d.HotFrom, CountHot: h.metrics.countHot,
@@ -172,6 +175,9 @@ func (h *house) run(ctx context.Context, opened func(context.Context) error) err
 		return h.corridor.Run(inner)
 	})
 	inside.Go(func() error { return h.engines.forget(inner) })
+	if h.engines.l2 != nil {
+		inside.Go(func() error { return h.engines.l2.Run(inner) })
+	}
 
 	doors, outer := errgroup.WithContext(ctx)
 	doors.Go(func() error { // a corridor that fails closes the doors

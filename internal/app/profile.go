@@ -11,6 +11,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/adapter/natsbus"
 	"github.com/greenroomlive/greenroom/internal/adapter/ottercache"
+	"github.com/greenroomlive/greenroom/internal/adapter/rediscache"
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
 	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 )
@@ -33,6 +34,7 @@ type embedded struct {
 	conn   *nats.Conn
 	bus    *natsbus.Bus
 	l1     *ottercache.Cache
+	l2     *rediscache.Cache // nil: there is none
 	log    *slog.Logger
 }
 
@@ -64,8 +66,17 @@ func openEmbedded(dir string, log *slog.Logger, redelivered func(int)) (e *embed
 	return e, err
 }
 
+// shareL2 puts a Redis that is there behind L1.
+func (e *embedded) shareL2(addrs []string, damaged func(n int)) {
+	e.l2 = rediscache.New(rediscache.Config{Addrs: addrs, Log: e.rooms.Epoch(), Damaged: damaged, Logger: e.log})
+}
+
 func (e *embedded) engines() Engines {
-	return Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1, Index: wordindex.New(), Hot: natsbus.NewHot(e.conn, e.log)}
+	all := Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1, Index: wordindex.New(), Hot: natsbus.NewHot(e.conn, e.log)}
+	if e.l2 != nil {
+		all.L2 = e.l2
+	}
+	return all
 }
 
 // brokerWithin bounds the wait for the broker at a start: everything works without it, too.

@@ -31,6 +31,7 @@ type metrics struct {
 	redeliv  prometheus.Counter
 	refused  *prometheus.CounterVec
 	hot      *prometheus.CounterVec
+	behind   behind
 
 	at passages
 }
@@ -57,9 +58,11 @@ func newMetrics() *metrics {
 		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
 		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 		hot:      newHotCounter(),
+		behind:   newBehind(),
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_shed_refused_total", Help: "Viewers' requests refused: the node is asked too much (overload), or this client asks too often (rate)."}, []string{"class", "why"})
 	m.register(m.refused, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
+	m.register(m.behind.rooms, m.behind.calls, m.behind.open, m.behind.damaged)
 	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, what := range []string{"gap", "duplicate", "parked", "healed", "catch-up"} {
