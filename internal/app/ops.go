@@ -129,8 +129,8 @@ func changeMessage(c *desk.Change) *opsv1.Change {
 }
 
 // Live is console.Board.
-func (o *operations) Live(_ context.Context, limit int) ([]view.RoomCard, error) {
-	page, err := o.corridor.Reads.Live(query.LiveQuery{PageSize: min(limit, query.MaxPage)})
+func (o *operations) Live(ctx context.Context, limit int) ([]view.RoomCard, error) {
+	page, err := o.corridor.Reads.Live(ctx, query.LiveQuery{PageSize: min(limit, query.MaxPage)})
 	if err != nil {
 		return nil, err
 	}

@@ -202,8 +202,10 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id := range live {
-		t.Errorf("the live list still holds room %s", id)
+	for ids, err := range live {
+		if err != nil || len(ids) > 0 {
+			t.Errorf("the live list still holds rooms %v, %v", ids, err)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 package query
 
 import (
-	"github.com/tidwall/btree"
+	"slices"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
@@ -28,92 +28,180 @@ func ParseSort(s string) (Sort, bool) {
 	return 0, false
 }
 
-// onAir is a room on the board. Never changed.
+// onAir is what the board knows of a room.
 type onAir struct {
-	entry   *Entry
-	started int64 // Unix milliseconds
-	online  int64
-	area    ident.AreaID
-	tags    []string
+	version ident.Version
+	shelves []*shelf
+	stays   [sorts]*stay
 }
 
-func (o *onAir) key(s Sort) int64 {
-	if s == ByOnline {
-		return o.online
-	}
-	return o.started
-}
-
-// row is a place in one order: larger keys first.
-type row struct {
-	key  int64
-	id   ident.RoomID
-	room *onAir
-}
-
-func before(a, b row) bool {
-	if a.key != b.key {
-		return a.key > b.key
-	}
-	return a.id < b.id
-}
-
-// order is a copy-on-write tree: a copy costs as much as a pointer, and stays as it was.
-type order = btree.BTreeG[row]
-
-// board is the set of rooms on air in every order. Not safe for concurrent use.
+// board is the set of rooms on air, on all shelves in every order. Each change is a moment, counted
+// from 1; a stay that has ended is kept as long as a snapshot may show it. Not safe for concurrent use.
 type board struct {
-	rooms  map[ident.RoomID]*onAir
-	orders [sorts]*order
-	// changes counts, so that an unchanged board is not cut again.
-	changes int
+	rooms   map[ident.RoomID]*onAir
+	shelves map[label]*shelf
+	now     moment
+	// seen is the moment of the newest snapshot: a stay that began after it and has ended is in none.
+	seen moment
+	past pasts
 	// ended, while the board is being filled, remembers rooms that an event took off the air, lest
 	// the fill puts them back from what it read before.
 	ended map[ident.RoomID]ident.Version
+	// draft is where the labels of a card are worked out.
+	draft []label
 }
 
 func newBoard() *board {
-	b := &board{rooms: map[ident.RoomID]*onAir{}, ended: map[ident.RoomID]ident.Version{}}
-	for s := range b.orders {
-		b.orders[s] = btree.NewBTreeGOptions(before, btree.Options{NoLocks: true})
-	}
-	return b
+	return &board{rooms: map[ident.RoomID]*onAir{}, shelves: map[label]*shelf{}, ended: map[ident.RoomID]ident.Version{}}
 }
 
-// apply puts a card on the board, moves it, or takes it off; older versions change nothing.
-func (b *board) apply(c *view.RoomCard, e *Entry) {
-	old := b.rooms[c.ID]
-	if old != nil && old.entry.Version > c.Version || b.ended[c.ID] > c.Version {
-		return
+// apply puts a card on the board, moves it, or takes it off; older versions change nothing. It
+// reports whether this card is on the board now.
+func (b *board) apply(c *view.RoomCard) bool {
+	room := b.rooms[c.ID]
+	if room != nil && room.version > c.Version || b.ended[c.ID] > c.Version {
+		return false
 	}
-	if old != nil {
-		b.remove(c.ID, old)
+	if !c.OnAir() {
+		if b.ended != nil {
+			b.ended[c.ID] = c.Version
+		}
+		if room != nil {
+			b.takeOff(c.ID, room)
+		}
+		return false
 	}
-	switch {
-	case c.OnAir():
-		b.insert(c.ID, &onAir{
-			entry: e, started: c.Live.StartedAt.UnixMilli(), online: c.Audience.Online, area: c.AreaID, tags: c.Tags,
-		})
-	case b.ended != nil:
-		b.ended[c.ID] = c.Version
+	if room == nil {
+		room = &onAir{}
+		b.rooms[c.ID] = room
 	}
+	room.version = c.Version
+	b.put(c, room)
+	return true
 }
 
 // filled ends the fill: from now on events come in order and need no tombstones.
 func (b *board) filled() { b.ended = nil }
 
-func (b *board) insert(id ident.RoomID, o *onAir) {
-	b.rooms[id] = o
-	for s, tree := range b.orders {
-		tree.Set(row{o.key(Sort(s)), id, o})
+// put gives the room its places. Most changes of a room on air move nothing.
+func (b *board) put(c *view.RoomCard, room *onAir) {
+	b.draft = appendLabels(b.draft[:0], c)
+	moved := !slices.EqualFunc(room.shelves, b.draft, func(sh *shelf, l label) bool { return sh.label == l })
+	if moved {
+		left := room.shelves
+		room.shelves = b.enter(b.draft)
+		leave(left)
 	}
-	b.changes++
+	keys := [sorts]int64{ByStarted: c.Live.StartedAt.UnixMilli(), ByOnline: c.Audience.Online}
+	if !moved && room.stays[ByStarted].key == keys[ByStarted] && room.stays[ByOnline].key == keys[ByOnline] {
+		return
+	}
+	b.now++
+	for s, old := range room.stays {
+		if old != nil && !moved && old.key == keys[s] {
+			continue
+		}
+		st := &stay{id: c.ID, key: keys[s], shelves: room.shelves, from: b.now}
+		for _, sh := range st.shelves {
+			sh.orders[s].Set(row{st.key, st.id, st})
+		}
+		room.stays[s] = st
+		if old != nil {
+			b.end(Sort(s), old)
+		}
+	}
 }
 
-func (b *board) remove(id ident.RoomID, o *onAir) {
-	delete(b.rooms, id)
-	for s, tree := range b.orders {
-		tree.Delete(row{key: o.key(Sort(s)), id: id})
+func (b *board) takeOff(id ident.RoomID, room *onAir) {
+	b.now++
+	leave(room.shelves)
+	for s, st := range room.stays {
+		b.end(Sort(s), st)
 	}
-	b.changes++
+	delete(b.rooms, id)
+}
+
+// enter counts a room in on the shelves of its labels.
+func (b *board) enter(labels []label) []*shelf {
+	out := make([]*shelf, len(labels))
+	for i, l := range labels {
+		sh := b.shelves[l]
+		if sh == nil {
+			sh = newShelf(l)
+			b.shelves[l] = sh
+		}
+		sh.rooms++
+		out[i] = sh
+	}
+	return out
+}
+
+func leave(shelves []*shelf) {
+	for _, sh := range shelves {
+		sh.rooms--
+	}
+}
+
+// end ends a stay; its rows go when no snapshot can show them.
+func (b *board) end(s Sort, st *stay) {
+	if st.from > b.seen {
+		b.erase(s, st)
+		return
+	}
+	st.until.Store(uint64(b.now))
+	b.past.add(past{st, s})
+}
+
+func (b *board) erase(s Sort, st *stay) {
+	for _, sh := range st.shelves {
+		sh.orders[s].Delete(row{st.key, st.id, st})
+		if sh.rooms == 0 && sh.empty() {
+			delete(b.shelves, sh.label)
+		}
+	}
+}
+
+// sweep erases at most limit of the stays that ended before or at oldest, the moment of the oldest
+// snapshot: a few with each change, so that none waits for the rest.
+func (b *board) sweep(oldest moment, limit int) {
+	for range limit {
+		if !b.past.ready(oldest) {
+			return
+		}
+		p := b.past.take()
+		b.erase(p.sort, p.stay)
+	}
+}
+
+// past is a stay that has ended, and in which order.
+type past struct {
+	*stay
+	sort Sort
+}
+
+// pasts is a queue of stays, in the order in which they ended.
+type pasts struct {
+	list  []past
+	taken int // of the list, from its front
+}
+
+func (p *pasts) len() int { return len(p.list) - p.taken }
+
+func (p *pasts) add(one past) { p.list = append(p.list, one) }
+
+// ready reports whether there is a stay that no snapshot from oldest on shows.
+func (p *pasts) ready(oldest moment) bool {
+	return p.len() > 0 && moment(p.list[p.taken].until.Load()) <= oldest
+}
+
+func (p *pasts) take() past {
+	one := p.list[p.taken]
+	p.list[p.taken] = past{}
+	// The gap in front is closed when it is half of the list: each element moves about once.
+	if p.taken++; 2*p.taken >= len(p.list) {
+		n := copy(p.list, p.list[p.taken:])
+		clear(p.list[n:])
+		p.list, p.taken = p.list[:n], 0
+	}
+	return one
 }

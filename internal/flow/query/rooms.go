@@ -175,7 +175,7 @@ func (r *Rooms) Changed(cards []view.RoomCard, areas []view.Area, reset bool) {
 	r.goOnAir(cards)
 	// The list before L1: a fill that read a room before this event either meets the event on the
 	// board and is refused, or has put its entry into L1 already, where the event's replaces it.
-	r.live.apply(cards, entries)
+	r.live.apply(cards, r.now())
 	r.residence.touch(cards)
 	r.overtake(entries)
 	r.offerChanged(entries)

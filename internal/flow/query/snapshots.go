@@ -9,57 +9,61 @@ import (
 const (
 	// snapshotLife is how long a snapshot outlives its last use: a crawler's pause between two pages.
 	snapshotLife = time.Minute
-	// maxSnapshots bounds those kept; they share what did not change between them.
+	// maxSnapshots bounds those kept.
 	maxSnapshots = 10_000
 	// Up to calmSnapshots every change is seen by the next crawl. Beyond, a new snapshot is cut
 	// only every cutEvery, so that 60 s of the busiest list stay below maxSnapshots.
 	calmSnapshots = 1_000
 	cutEvery      = 10 * time.Millisecond
+	// What has left the list since the oldest snapshot is kept for it: as much as is on the list, or
+	// fewPast when that is little. 60 s of 2,000 starts and stops a second are 120,000 stays. Who crawls
+	// slower than that loses the snapshot, not the node its memory.
+	fewPast = 1 << 18
+	// sweptPerCard is how many stays a card may erase: more than it ends, so that the past shrinks.
+	sweptPerCard = 4
 )
 
-// snapshot is the board as it was: any number of readers may walk it.
+// snapshot is the board as it was at a moment. It holds no rooms: which of them it shows is written
+// in their stays, so that a crawler costs as much as this struct.
 type snapshot struct {
-	id     uint64
-	orders [sorts]*order
-	board  *board // the one it was cut from, when that had made so many changes
-	change int
-	cut    time.Time
-	used   time.Time
-	place  *list.Element
+	id    uint64
+	board *board
+	at    moment
+	areas *Tree // the tree then: what an area has below it does not change in mid-crawl; nil: not known
+	cut   time.Time
+	used  time.Time
+	// Its places in the lists of snapshots.
+	byCut, byUse *list.Element
 }
 
-// snapshots keeps those that page tokens may name, the most recently used in front. Not safe for
-// concurrent use.
+// snapshots keeps those that page tokens may name. Not safe for concurrent use.
 type snapshots struct {
 	byID   map[uint64]*snapshot
-	recent *list.List
+	byCut  *list.List // oldest in front
+	byUse  *list.List // longest unused in front
 	latest *snapshot
 	next   uint64
 }
 
 func (s *snapshots) init() {
-	s.byID, s.recent = map[uint64]*snapshot{}, list.New()
+	s.byID, s.byCut, s.byUse = map[uint64]*snapshot{}, list.New(), list.New()
 	// A random start: a token of another process, or of this one before a restart, names nothing.
 	s.next = rand.Uint64()
 }
 
 // of returns a snapshot of the board's present, cutting one if the latest is no longer that.
-func (s *snapshots) of(b *board, now time.Time) *snapshot {
+func (s *snapshots) of(b *board, areas *Tree, now time.Time) *snapshot {
 	s.expire(now)
 	l := s.latest
-	current := l != nil && l.board == b && l.change == b.changes
-	crowded := l != nil && l.board == b && len(s.byID) >= calmSnapshots && now.Sub(l.cut) < cutEvery
-	if current || crowded {
+	if l != nil && l.board == b && l.areas == areas &&
+		(l.at == b.now || len(s.byID) >= calmSnapshots && now.Sub(l.cut) < cutEvery) {
 		s.touch(l, now)
 		return l
 	}
-	n := &snapshot{id: s.next, board: b, change: b.changes, cut: now, used: now}
+	n := &snapshot{id: s.next, board: b, at: b.now, areas: areas, cut: now, used: now}
 	s.next++
-	for i, tree := range b.orders {
-		n.orders[i] = tree.Copy()
-	}
-	n.place = s.recent.PushFront(n)
-	s.byID[n.id], s.latest = n, n
+	n.byCut, n.byUse = s.byCut.PushBack(n), s.byUse.PushBack(n)
+	s.byID[n.id], s.latest, b.seen = n, n, b.now
 	s.expire(now)
 	return n
 }
@@ -76,20 +80,48 @@ func (s *snapshots) named(id uint64, now time.Time) (*snapshot, bool) {
 
 func (s *snapshots) touch(n *snapshot, now time.Time) {
 	n.used = now
-	s.recent.MoveToFront(n.place)
+	s.byUse.MoveToBack(n.byUse)
 }
 
-// expire drops what nobody used for too long, and the least recently used beyond the bound.
+// expire drops what nobody used for too long, and the longest unused beyond the bound.
 func (s *snapshots) expire(now time.Time) {
-	for e := s.recent.Back(); e != nil; e = s.recent.Back() {
+	for e := s.byUse.Front(); e != nil; e = s.byUse.Front() {
 		n := e.Value.(*snapshot)
-		if s.recent.Len() <= maxSnapshots && now.Sub(n.used) < snapshotLife {
+		if s.byUse.Len() <= maxSnapshots && now.Sub(n.used) < snapshotLife {
 			return
 		}
-		s.recent.Remove(e)
-		delete(s.byID, n.id)
-		if s.latest == n {
-			s.latest = nil
-		}
+		s.drop(n)
 	}
+}
+
+func (s *snapshots) drop(n *snapshot) {
+	s.byUse.Remove(n.byUse)
+	s.byCut.Remove(n.byCut)
+	delete(s.byID, n.id)
+	if s.latest == n {
+		s.latest = nil
+	}
+}
+
+// tidy lets go what no snapshot of the shown board needs, after cards have been applied to it.
+func (s *snapshots) tidy(b *board, cards int, now time.Time) {
+	s.expire(now)
+	oldest := s.oldest(b)
+	for b.past.len() > max(fewPast, int(sorts)*len(b.rooms)) && !b.past.ready(oldest) {
+		s.drop(s.byCut.Front().Value.(*snapshot))
+		oldest = s.oldest(b)
+	}
+	b.sweep(oldest, sweptPerCard*cards)
+}
+
+// oldest is the earliest moment of the board that a snapshot may show.
+func (s *snapshots) oldest(b *board) moment {
+	e := s.byCut.Front()
+	if e == nil {
+		return b.now
+	}
+	if n := e.Value.(*snapshot); n.board == b {
+		return n.at
+	}
+	return 0 // while a snapshot of the board before is kept, nothing of this one goes
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/fnv"
+	"strings"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
@@ -13,13 +14,13 @@ import (
 type token struct {
 	snapshot uint64
 	query    uint32 // fingerprint of order and filters: a token does not answer another question
-	key      int64
-	id       ident.RoomID
+	total    int64  // what the first page counted
+	place
 }
 
 const (
-	tokenFormat = 1
-	tokenBytes  = 1 + 8 + 4 + 8 + 8
+	tokenFormat = 2
+	tokenBytes  = 1 + 8 + 4 + 8 + 8 + 8
 )
 
 // Strict refuses trailing bits, so that a place has one spelling.
@@ -30,6 +31,7 @@ func (t token) String() string {
 	b = append(b, tokenFormat)
 	b = binary.BigEndian.AppendUint64(b, t.snapshot)
 	b = binary.BigEndian.AppendUint32(b, t.query)
+	b = binary.BigEndian.AppendUint64(b, uint64(t.total))
 	b = binary.BigEndian.AppendUint64(b, uint64(t.key))
 	b = binary.BigEndian.AppendUint64(b, uint64(t.id))
 	return tokenText.EncodeToString(b)
@@ -46,8 +48,8 @@ func parseToken(s string) (token, bool) {
 	return token{
 		snapshot: binary.BigEndian.Uint64(b[1:]),
 		query:    binary.BigEndian.Uint32(b[9:]),
-		key:      int64(binary.BigEndian.Uint64(b[13:])),
-		id:       ident.RoomID(binary.BigEndian.Uint64(b[21:])),
+		total:    int64(binary.BigEndian.Uint64(b[13:])),
+		place:    place{int64(binary.BigEndian.Uint64(b[21:])), ident.RoomID(binary.BigEndian.Uint64(b[29:]))},
 	}, true
 }
 
@@ -57,5 +59,7 @@ func (q LiveQuery) fingerprint() uint32 {
 	h.Write([]byte{byte(q.Sort)})
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(q.Area)))
 	h.Write([]byte(q.Tag))
+	h.Write([]byte{0}) // neither a tag nor a language holds one
+	h.Write([]byte(strings.ToLower(q.Language)))
 	return h.Sum32()
 }
