@@ -41,8 +41,8 @@ type parameter struct {
 // reads are the viewers' paths: internal/door/queryapi serves them by hand, for speed, so that no document
 // can be made of them. The package's test holds them against its router.
 var reads = [][]string{
-	{"GET", "/v1/rooms/{id}", "One room card."},
-	{"GET", "/v1/rooms?ids=1,2,3", "Up to 1,000 cards, in the order asked for, and the ids that are missing."},
+	{"GET", "/v1/rooms/{id}?fields=", "One room card. `fields=title,live.status` shows only these; the lists of cards below take it too."},
+	{"GET", "/v1/rooms?ids=1,2,3&fields=", "Up to 1,000 cards, in the order asked for, and the ids that are missing."},
 	{"GET", "/v1/anchors/{uid}/rooms", "The rooms of an anchor."},
 	{"GET", "/v1/live?area=&tag=&sort=online|started&page_size=&page_token=", "Rooms on air; a page token pins a snapshot."},
 	{"GET", "/v1/live:ids", "The ids of all rooms on air, streamed."},

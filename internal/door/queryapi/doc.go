@@ -1,8 +1,9 @@
 // Package queryapi is the viewers' door: the C side's reads over HTTP/1.1 and gRPC.
 //
-// It guarantees the same answers on both: one set of encoded rooms, one registry of faults. A read
-// of one room is the hot path and does not allocate: the path is parsed by hand, the body is written
-// as the cache holds it. Every answer that shows a room says how fresh it is.
+// It guarantees the same answers on both: one set of encoded rooms, one registry of faults. Reads of
+// resident rooms, one or many, are the hot path and do not allocate: a connection answers them on its
+// fast lane, before the HTTP server sees them, with the bytes as the cache holds them. Fields that a
+// mask names are cut out of those bytes. Every answer that shows a room says how fresh it is.
 //
 // Lifecycle: HTTP and GRPC are each a Run(ctx) on a listener they are given and close. When ctx ends
 // they stop taking connections, end the feeds, and finish what is being answered.

@@ -8,7 +8,7 @@ import (
 
 // The fast lane: a connection answers plain reads of resident rooms itself, before the HTTP server sees
 // them. A general server reads a request into a dozen fields and writes an answer header by header; that
-// is a fifth of what a read costs here, and all that is not the kernel's or Go's. ADR 0018 has the figures.
+// is a fifth of what a read costs here, and all that is not the kernel's or Go's. ADR 0023 has the figures.
 //
 // The lane is a net.Conn. The server calls Read when it wants its next request: what of the bytes is a
 // plain read is answered and gone, anything else is the server's as before, one request after the other.
