@@ -110,7 +110,7 @@ func (x *Index) markWord(ctx context.Context, s *scratch, t search.Term, w word,
 }
 
 func (x *Index) gather(into bitset, word string) {
-	if e, found := x.words.Get(&entry{word: word}); found {
+	if e := x.words[word]; e != nil {
 		for _, slot := range e.slots {
 			into.mark(slot)
 		}
@@ -120,7 +120,7 @@ func (x *Index) gather(into bitset, word string) {
 // gatherPrefix gathers the rooms of all words that begin with prefix.
 func (x *Index) gatherPrefix(ctx context.Context, into bitset, prefix string) error {
 	seen := 0
-	x.words.Ascend(&entry{word: prefix}, func(e *entry) bool {
+	x.order.Ascend(&entry{word: prefix}, func(e *entry) bool {
 		if !strings.HasPrefix(e.word, prefix) {
 			return false
 		}

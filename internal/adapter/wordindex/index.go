@@ -29,7 +29,9 @@ type Index struct {
 	slots map[ident.RoomID]uint32
 	rooms []room // by slot
 	free  []uint32
-	words *btree.BTreeG[*entry]
+	words map[string]*entry
+	// order has the words by spelling, for prefixes; those of anchors are not in it.
+	order *btree.BTreeG[*entry]
 	onAir bitset
 	turn  uint32
 
@@ -65,7 +67,8 @@ func byWord(a, b *entry) bool { return a.word < b.word }
 func New() *Index {
 	return &Index{
 		slots: map[ident.RoomID]uint32{},
-		words: btree.NewBTreeGOptions(byWord, btree.Options{NoLocks: true}),
+		words: map[string]*entry{},
+		order: btree.NewBTreeGOptions(byWord, btree.Options{NoLocks: true}),
 	}
 }
 
@@ -205,10 +208,14 @@ func filed(text string, anchor ident.AnchorID) (list []string, titled uint16) {
 }
 
 func (x *Index) file(w string, slot uint32) {
-	e, found := x.words.Get(&entry{word: w})
-	if !found {
+	e := x.words[w]
+	if e == nil {
 		// A copy: w is a piece of a longer text, which it would keep in memory.
-		x.words.Set(&entry{word: strings.Clone(w), slots: []uint32{slot}})
+		e = &entry{word: strings.Clone(w), slots: []uint32{slot}}
+		x.words[e.word] = e
+		if !strings.HasPrefix(w, anchorSign) {
+			x.order.Set(e)
+		}
 		return
 	}
 	if n := len(e.slots); e.slots[n-1] < slot { // a new room, most likely
@@ -221,14 +228,15 @@ func (x *Index) file(w string, slot uint32) {
 }
 
 func (x *Index) unfile(w string, slot uint32) {
-	e, found := x.words.Get(&entry{word: w})
-	if !found {
+	e := x.words[w]
+	if e == nil {
 		return
 	}
 	if i, there := slices.BinarySearch(e.slots, slot); there {
 		e.slots = slices.Delete(e.slots, i, i+1)
 	}
 	if len(e.slots) == 0 {
-		x.words.Delete(e)
+		delete(x.words, w)
+		x.order.Delete(e)
 	}
 }
