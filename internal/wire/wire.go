@@ -6,6 +6,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,22 +59,23 @@ func Room(c *view.RoomCard) *roomv1.Room {
 // Card is the reverse of Room. Enum numbers beyond the known ones are refused: showing a
 // viewer a wrong status is worse than parking the room.
 func Card(m *roomv1.Room) (view.RoomCard, error) {
-	status, state := m.GetLive().GetStatus(), m.GetControl().GetState()
-	if status < 0 || status > roomv1.Live_INTERRUPTED {
-		return view.RoomCard{}, fmt.Errorf("wire: live status %d is unknown", status)
+	status, err := liveStatus(m.GetLive().GetStatus())
+	if err != nil {
+		return view.RoomCard{}, fmt.Errorf("wire: %w", err)
 	}
-	if state < 0 || state > roomv1.Control_HIDDEN {
-		return view.RoomCard{}, fmt.Errorf("wire: control state %d is unknown", state)
+	state, err := controlState(m.GetControl().GetState())
+	if err != nil {
+		return view.RoomCard{}, fmt.Errorf("wire: %w", err)
 	}
 	return view.RoomCard{
 		ID: ident.RoomID(m.GetId()), AnchorID: ident.AnchorID(m.GetAnchorId()), Title: m.GetTitle(),
 		AreaID: ident.AreaID(m.GetAreaId()), CoverURL: m.GetCoverUrl(), Tags: m.GetTags(), Language: m.GetLanguage(),
 		Live: view.LiveState{
-			Status: view.LiveStatus(status), SessionID: ident.SessionID(m.GetLive().GetSessionId()),
+			Status: status, SessionID: ident.SessionID(m.GetLive().GetSessionId()),
 			Epoch: ident.Epoch(m.GetLive().GetEpoch()), StartedAt: GoTime(m.GetLive().GetStartedAt()),
 		},
 		Control: view.Control{
-			State: view.ControlState(state), Reason: m.GetControl().GetReason(), Until: GoTime(m.GetControl().GetUntil()),
+			State: state, Reason: m.GetControl().GetReason(), Until: GoTime(m.GetControl().GetUntil()),
 		},
 		Extension: view.Extension{
 			Announcement: m.GetExtension().GetAnnouncement(), Pinned: m.GetExtension().GetPinned(), Badges: m.GetExtension().GetBadges(),
@@ -88,18 +90,25 @@ func Card(m *roomv1.Room) (view.RoomCard, error) {
 // MarshalCard encodes a card for storage. A text that is not UTF-8 is refused: no reader could decode it.
 func MarshalCard(c *view.RoomCard) ([]byte, error) {
 	if !speakable(c) {
-		return nil, fmt.Errorf("wire: card of room %s: a text is not UTF-8", c.ID)
+		return nil, fmt.Errorf("wire: card of room %s: %w", c.ID, errNoText)
 	}
 	return AppendCard(make([]byte, 0, 384), c), nil
 }
 
-// UnmarshalCard is the reverse of MarshalCard.
-func UnmarshalCard(b []byte) (view.RoomCard, error) {
-	var m roomv1.Room
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return view.RoomCard{}, fmt.Errorf("wire: card: %w", err)
+var errNoText = errors.New("a text is not UTF-8")
+
+func liveStatus(n roomv1.Live_Status) (view.LiveStatus, error) {
+	if n < 0 || n > roomv1.Live_INTERRUPTED {
+		return 0, fmt.Errorf("live status %d is unknown", n)
 	}
-	return Card(&m)
+	return view.LiveStatus(n), nil
+}
+
+func controlState(n roomv1.Control_State) (view.ControlState, error) {
+	if n < 0 || n > roomv1.Control_HIDDEN {
+		return 0, fmt.Errorf("control state %d is unknown", n)
+	}
+	return view.ControlState(n), nil
 }
 
 // Areas makes the messages of a tree.
