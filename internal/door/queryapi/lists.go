@@ -74,8 +74,15 @@ func (s *HTTP) liveIDs(ctx *fasthttp.RequestCtx, _ context.Context) error {
 	conn := ctx.Conn()
 	ctx.Response.Header.SetCanonical(headerCacheControl, cachedBriefly)
 	ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	if ctx.IsHead() {
+		// fasthttp does not send a stream then, but ends it: the next answer would begin with an empty line.
+		const chunked = -1
+		ctx.Response.Header.SetContentLength(chunked)
+		return nil
+	}
 	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
-		between := `{"ids":["`
+		before := `"`
+		w.WriteString(`{"ids":[`)
 		for part, err := range ids {
 			if err != nil {
 				return
@@ -83,15 +90,12 @@ func (s *HTTP) liveIDs(ctx *fasthttp.RequestCtx, _ context.Context) error {
 			// fasthttp set a deadline for the whole answer; a long one is given one per part.
 			s.allowWrite(conn)
 			for _, id := range part {
-				b := append(w.AvailableBuffer(), between...)
+				b := append(w.AvailableBuffer(), before...)
 				if _, err := w.Write(append(strconv.AppendInt(b, int64(id), 10), '"')); err != nil {
 					return // the client is gone
 				}
-				between = `,"`
+				before = `,"`
 			}
-		}
-		if between != `,"` {
-			w.WriteString(`{"ids":[`)
 		}
 		w.WriteString("]}")
 	})
