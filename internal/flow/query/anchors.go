@@ -10,8 +10,12 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/view"
 )
 
-// maxAnchors bounds a generation of remembered anchors; there are two. One is some 300 bytes.
-const maxAnchors = 50_000
+const (
+	// maxAnchors bounds a generation of remembered anchors; there are two. One is some 300 bytes.
+	maxAnchors = 50_000
+	// maxAnchorLoads bounds the anchors whose rooms are looked for at a time, by a query each.
+	maxAnchorLoads = 4096
+)
 
 // anchorRooms is which rooms an anchor has. Its fields are read and written under anchors.mu.
 type anchorRooms struct {
@@ -124,7 +128,7 @@ func (r *Rooms) listOf(anchor ident.AnchorID) (*anchorRooms, error) {
 	defer a.mu.Unlock()
 	list := a.find(anchor)
 	if list == nil {
-		if a.loading >= maxLoads {
+		if a.loading >= maxAnchorLoads {
 			return nil, fault.Overloaded.New("the rooms of %d anchors are being loaded already", a.loading)
 		}
 		a.loading++
