@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/adapter/memory"
-	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 	"github.com/greenroomlive/greenroom/internal/app"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -149,7 +148,7 @@ func (w *world) start() {
 	d := newDice(w.seed, fmt.Sprint("life ", w.lives))
 	l := &life{w: w, dice: d, done: make(chan struct{})}
 	l.Corridor = app.NewCorridor(app.CorridorConfig{
-		Engines: app.Engines{Rooms: rooms{w.rooms, l}, Views: views{w.views, l}, Bus: bus{w.bus, l}, L1: memory.NewCache(), Index: wordindex.New()},
+		Engines: app.Engines{Rooms: rooms{w.rooms, l}, Views: views{w.views, l}, Bus: bus{w.bus, l}, L1: memory.NewCache(), Index: memory.NewIndex()},
 		Node:    w.lives, Terms: terms, Clock: clock, Random: d.bytes, Jitter: d.float,
 		Logger: slog.New(slog.DiscardHandler),
 	})

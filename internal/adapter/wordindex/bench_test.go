@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/greenroomlive/greenroom/internal/adapter/adaptertest/indextest"
 	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
@@ -50,10 +51,10 @@ func corpus(rooms int) []view.RoomCard {
 		for range r.IntN(4) {
 			tags = append(tags, name(int(word.Uint64()%500)))
 		}
-		c := idle(ident.RoomID(i+1), strings.Join(title, " "), tags...)
+		c := indextest.Idle(ident.RoomID(i+1), strings.Join(title, " "), tags...)
 		c.AnchorID = ident.AnchorID(1 + r.IntN(rooms/2))
 		if i%10 == 0 {
-			c = onAir(c, int64(word.Uint64()))
+			c = indextest.OnAir(c, int64(word.Uint64()))
 		}
 		cards[i] = c
 	}
@@ -95,7 +96,7 @@ func benchmark(b *testing.B, rooms int) {
 			b.ReportAllocs()
 			found, start := 0, processor()
 			for b.Loop() {
-				found = len(find(b, x, match(q.text), 21))
+				found = count(b, x, indextest.Match(q.text))
 			}
 			b.ReportMetric(float64((processor()-start).Nanoseconds())/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(found), "found")
@@ -108,7 +109,7 @@ func benchmark(b *testing.B, rooms int) {
 			if c[0].OnAir() {
 				c[0].Live = view.LiveState{}
 			} else {
-				c[0] = onAir(c[0], 5)
+				c[0] = indextest.OnAir(c[0], 5)
 			}
 			c[0].Version++
 			x.Put(c)

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
+	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
@@ -39,7 +39,7 @@ type world struct {
 
 // levers are hands on the index; each is called in place of the index if it is set.
 type levers struct {
-	*wordindex.Index
+	*memory.Index
 	put  func(cards []view.RoomCard)
 	find func(ctx context.Context) ([]ident.RoomID, error)
 }
@@ -59,7 +59,7 @@ func (l *levers) Find(ctx context.Context, m search.Match, limit int) ([]ident.R
 }
 
 func newWorld() *world {
-	w := &world{cards: map[ident.RoomID]view.RoomCard{}, index: &levers{Index: wordindex.New()}}
+	w := &world{cards: map[ident.RoomID]view.RoomCard{}, index: &levers{Index: memory.NewIndex()}}
 	w.Search = search.New(search.Config{Index: w.index, Views: w, Rooms: w, Complete: w.complete, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }
