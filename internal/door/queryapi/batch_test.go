@@ -14,6 +14,7 @@ import (
 )
 
 func TestTheServersBatchAllocatesAsMuchForTenAsForAThousand(t *testing.T) {
+	countable(t)
 	s := laneServer(1000, time.Second)
 	defer s.stop()
 	for _, more := range []string{"", "&fields=id,live.status"} {
@@ -37,6 +38,7 @@ func TestTheServersBatchAllocatesAsMuchForTenAsForAThousand(t *testing.T) {
 }
 
 func TestTheGRPCBatchAllocatesAsMuchForTenAsForAThousand(t *testing.T) {
+	countable(t)
 	h := laneServer(1000, time.Second)
 	defer h.stop()
 	s := NewGRPC(h.Config, nil)

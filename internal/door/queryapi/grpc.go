@@ -33,7 +33,8 @@ const (
 	// buffers, some 60 KB. Crowds follow over HTTP.
 	maxWatches = 8_000
 	// streamWorkers are goroutines that answer one call after the other. A new one for each call would grow
-	// its stack each time, which is a fifth of what a read costs; calls that find no worker free still do.
+	// its stack each time, which is a fifth of what a read costs; calls that find no worker free still do. Who
+	// watches the feed keeps one.
 	streamWorkers = 64
 	// maxStreams bounds what one connection may ask at a time.
 	maxStreams = 1000
@@ -44,7 +45,6 @@ type GRPC struct {
 	roomv1.UnimplementedRoomServiceServer
 	Config
 	ln      net.Listener
-	server  *grpc.Server
 	serving context.Context
 	stop    context.CancelFunc
 	feeds   atomic.Int64
@@ -59,7 +59,12 @@ type GRPC struct {
 func NewGRPC(c Config, ln net.Listener) *GRPC {
 	s := &GRPC{Config: c, ln: &boundedListener{Listener: ln, max: maxConns}, patience: writeWithin}
 	s.serving, s.stop = context.WithCancel(context.Background())
-	s.server = grpc.NewServer(
+	return s
+}
+
+// newServer makes a server; its workers run until it is stopped.
+func (s *GRPC) newServer() *grpc.Server {
+	server := grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(maxAnswer),
@@ -72,26 +77,28 @@ func NewGRPC(c Config, ln net.Listener) *GRPC {
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.streaming),
 	)
-	s.server.RegisterService(roomService(), s)
-	healthpb.RegisterHealthServer(s.server, health{ready: c.Ready})
-	reflection.Register(s.server)
-	return s
+	server.RegisterService(roomService(), s)
+	healthpb.RegisterHealthServer(server, health{ready: s.Ready})
+	reflection.Register(server)
+	return server
 }
 
 // Run serves until ctx ends, then lets running answers finish for at most 5 s.
 func (s *GRPC) Run(ctx context.Context) error {
 	defer s.stop()
+	server := s.newServer()
+	defer server.Stop()
 	served := make(chan error, 1)
-	go func() { served <- s.server.Serve(s.ln) }()
+	go func() { served <- server.Serve(s.ln) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("queryapi: grpc: %w", err)
 	case <-ctx.Done():
 	}
 	s.stop()
-	late := time.AfterFunc(stopWithin, s.server.Stop)
+	late := time.AfterFunc(stopWithin, server.Stop)
 	defer late.Stop()
-	s.server.GracefulStop()
+	server.GracefulStop()
 	_ = <-served // says only that it was stopped
 	return nil
 }

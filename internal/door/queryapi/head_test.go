@@ -1,11 +1,41 @@
 package queryapi_test
 
 import (
+	"bytes"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
+
+// raw sends requests on one connection and returns all that comes back.
+func (h *house) raw(t *testing.T, requests ...string) []byte {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.http, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	for i, r := range requests {
+		r += " HTTP/1.1\r\nHost: localhost\r\n"
+		if i == len(requests)-1 {
+			r += "Connection: close\r\n"
+		}
+		if _, err := io.WriteString(conn, r+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
 
 func TestHEADSaysWhatGETWouldSay(t *testing.T) {
 	h := open(t)
@@ -35,6 +65,9 @@ func TestHEADSaysWhatGETWouldSay(t *testing.T) {
 				t.Errorf("%s %v:\nHEAD %v\nGET  %v", path, headers, head.Header, get.Header)
 			}
 		}
+	}
+	if got := h.raw(t, "HEAD /v1/live:ids", "HEAD /v1/live:ids", "HEAD /v1/rooms/1", "HEAD /healthz"); !bytes.HasSuffix(got, []byte("\r\n\r\n")) || bytes.Contains(got, []byte("\r\n\r\n\r\n")) {
+		t.Errorf("something stands between the answers: %q", got)
 	}
 	feed := h.do(t, http.MethodHead, "/v1/feed")
 	if feed.StatusCode != http.StatusOK || feed.Header.Get("Content-Type") == "" || feed.Header.Get("Cache-Control") != "no-store" {

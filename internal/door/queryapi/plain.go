@@ -183,9 +183,8 @@ const batchTarget = "/v1/rooms?ids="
 // and what room.go and batch.go say are compared by TestTheLaneSaysWhatTheServerSays.
 const (
 	plainHeaders = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n" +
-		"Access-Control-Expose-Headers: " + exposedHeaders + "\r\nCache-Control: " + briefly + "\r\nDate: "
-	roomHeaders = "\r\nVary: X-Room-Min-Version\r\nEtag: "
-	listHeaders = "\r\nVary: Accept-Encoding"
+		"Access-Control-Expose-Headers: " + exposedHeaders + "\r\nDate: "
+	plainCaching = "\r\nCache-Control: " + briefly + "\r\nVary: "
 )
 
 func (s *HTTP) plainRoom(sp *space, id ident.RoomID, isHead bool) bool {
@@ -195,10 +194,10 @@ func (s *HTTP) plainRoom(sp *space, id ident.RoomID, isHead bool) bool {
 		return false
 	}
 	b := s.date.append(append(sp.out, plainHeaders...), look.At)
-	b = append(append(b, roomHeaders...), e.ETag...)
 	b = append(append(b, "\r\nX-Room-Version: "...), e.VersionText()...)
 	b = appendAge(b, look.Age(e))
-	b = appendLength(b, len(e.JSON))
+	b = append(append(b, "\r\nEtag: "...), e.ETag...)
+	b = appendLength(append(b, plainCaching+"X-Room-Min-Version"...), len(e.JSON))
 	if !isHead {
 		b = append(b, e.JSON...)
 	}
@@ -216,12 +215,12 @@ func (s *HTTP) plainBatch(sp *space, ids []byte, isHead bool) bool {
 		return false
 	}
 	b := s.date.append(append(sp.out, plainHeaders...), look.At)
-	b = appendAge(append(b, listHeaders...), look.Oldest(sp.batch.Found))
+	b = appendAge(b, look.Oldest(sp.batch.Found))
 	size := len(`{"rooms":[],"missing":[]}`) + len(sp.batch.Found) - 1
 	for _, e := range sp.batch.Found {
 		size += len(e.Card())
 	}
-	b = appendLength(b, size)
+	b = appendLength(append(b, plainCaching+"Accept-Encoding"...), size)
 	if !isHead {
 		b = append(appendMissing(appendRooms(b, sp.batch.Found, nil), nil), '}')
 	}
