@@ -10,7 +10,9 @@
 //
 // Lifecycle: Run fills the live list and fills it again after a reset, until its context ends. Reads
 // work before that; the live list answers NOT_READY until it has been filled once. A load outlives the
-// reader that caused it, by at most its own timeout.
+// reader that caused it, by at most its own timeout; loads share few queries, and wait for them in a
+// bounded queue. RunSecond tells L2, where there is one, what events and loads bring; no answer depends
+// on its success.
 //
 // RunHot finds the rooms that a crowd reads, tells the other nodes, and keeps in L1 what is hot anywhere;
 // when a room goes on air it loads the list of its anchor's rooms. Only speed depends on it.
