@@ -35,6 +35,7 @@ type Dev struct {
 	L2Redis    []string      `name:"l2-redis" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
 	HedgeAfter time.Duration `default:"0s" placeholder:"DURATION" help:"Ask L2 or L3 a second time when the first answer takes longer, for one question in ten at most. 0: never."`
 
+	L1MiB   int64   `name:"l1-mib" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
 	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
 
 	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`
@@ -53,9 +54,13 @@ type Dev struct {
 	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`
 }
 
-// gcPercent lets the heap grow to three times what lives: the live part is small (rooms on air, the
-// feed's newest frames) and commands make much that dies young. GOGC overrules it.
+// gcPercent lets the heap grow to three times what lives: with few rooms the live part is small, and commands
+// make much that dies young. With a million rooms that would be gigabytes of nothing: from the memory limit on
+// the collector works more often instead. GOGC and GOMEMLIMIT overrule both.
 const gcPercent = 200
+
+// memoryLimit is L1 when it is full, half of it again for rooms on air and for what dies young, and what the rest needs.
+func (d *Dev) memoryLimit() int64 { return d.L1MiB<<20*3/2 + 1<<30 }
 
 // devEnv is what dev takes from the command line besides its own flags.
 type devEnv struct {
@@ -73,6 +78,9 @@ func Command() kong.Option {
 func (d *Dev) Run(ctx context.Context, stdout io.Writer, g *cli.Globals) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(d.memoryLimit())
 	}
 	env := devEnv{Data: g.Data, Token: g.Token, Stdout: stdout}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: d.LogLevel}))

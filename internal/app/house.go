@@ -53,7 +53,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 		return nil, err
 	}
 	redelivered := func(n int) { h.metrics.redeliv.Add(float64(n)) }
-	if h.engines, err = openEmbedded(data, log, redelivered); err != nil {
+	if h.engines, err = openEmbedded(data, d.L1MiB<<20, log, redelivered); err != nil {
 		return nil, err
 	}
 	if len(d.L2Redis) > 0 {
@@ -134,15 +134,7 @@ func (m *metrics) handler() http.Handler {
 }
 
 // ready says why the process should get no traffic yet.
-func (h *house) ready() error {
-	if !h.corridor.Projector.Complete() {
-		return errors.New("the views are being filled")
-	}
-	if _, err := h.corridor.Reads.LiveIDs(); err != nil {
-		return err
-	}
-	return nil
-}
+func (h *house) ready() error { return h.corridor.Ready() }
 
 // listen takes all addresses before anything runs, so that a port in use is the first thing said.
 func (h *house) listen(d *Dev) error {

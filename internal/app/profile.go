@@ -38,8 +38,9 @@ type embedded struct {
 	log    *slog.Logger
 }
 
-// openEmbedded opens the engines below dir, creating what is not there.
-func openEmbedded(dir string, log *slog.Logger, redelivered func(int)) (e *embedded, err error) {
+// openEmbedded opens the engines below dir, creating what is not there. l1Bytes bounds the rooms in L1 that are
+// not on air; those on air always stay.
+func openEmbedded(dir string, l1Bytes int64, log *slog.Logger, redelivered func(int)) (e *embedded, err error) {
 	e = &embedded{log: log}
 	defer func() {
 		if err != nil {
