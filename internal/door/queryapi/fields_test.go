@@ -146,6 +146,15 @@ func TestListsTakeMasks(t *testing.T) {
 	if a := h.get(t, "/v1/live?fields=id"); !strings.HasPrefix(a.body, `{"rooms":[{"id":"2"},{"id":"1"}],`) {
 		t.Errorf("live: %s", a.body)
 	}
+	// Nothing within a text is taken for the end of it.
+	for i, title := range []string{`"`, `\`, `\\"`, `\","language":"x`, `{`, `]}`, `,`} {
+		c := room(ident.RoomID(10+i), 1)
+		c.AnchorID, c.Title, c.Language = 43, title, "en"
+		h.commit(c)
+		if a := h.get(t, fmt.Sprintf("/v1/rooms/%d?fields=language", c.ID)); a.body != `{"room":{"language":"en"}}` {
+			t.Errorf("%s: %s", title, a.body)
+		}
+	}
 	client := roomv1.NewRoomServiceClient(h.grpc)
 	mask := &fieldmaskpb.FieldMask{Paths: []string{"id", "live.started_at"}}
 	batch, err := client.BatchGetRooms(t.Context(), &roomv1.BatchGetRoomsRequest{Ids: []int64{2, 9, 1}, ReadMask: mask})

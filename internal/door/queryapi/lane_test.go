@@ -290,6 +290,23 @@ func TestWhatTheLaneSendsIsOneWrite(t *testing.T) {
 	}
 }
 
+func TestNoRequestIsLostInASmallBuffer(t *testing.T) {
+	s := laneServer(9, 0)
+	defer s.stop()
+	const theirs = "GET /healthz" + hosted + "\r\n"
+	w := &socket{says: [][]byte{[]byte(strings.Repeat(theirs+requests[0], 4))}}
+	c := laneOver(s, w)
+	for i, size := range []int{maxHead, len(theirs) + 5, len(theirs) + 90, len(theirs) + 3} {
+		b := make([]byte, size)
+		if n, err := c.Read(b); err != nil || string(b[:n]) != theirs {
+			t.Fatalf("read %d: %q, %v", i, b[:n], err)
+		}
+	}
+	if _, err := c.Read(make([]byte, maxHead)); !errors.Is(err, io.EOF) || len(answers(t, w.heard.Bytes())) != 4 {
+		t.Errorf("%v, %d answers", err, len(answers(t, w.heard.Bytes())))
+	}
+}
+
 func TestAConnectionThatIsClosedMeanwhileIsAnsweredFirst(t *testing.T) {
 	s := laneServer(9, 0)
 	defer s.stop()
