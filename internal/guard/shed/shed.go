@@ -45,13 +45,13 @@ const Window = 20 * time.Millisecond
 // level of a tenfold load within five windows, and is halved when the delay crosses, which settles. Down
 // is slower than up: a level that is too low fills the queue, one that is too high wastes a little.
 const (
-	firstStep = 0.10
+	firstStep = 0.20
 	leastStep = 0.01
 	mostUp    = 0.80
 	mostDown  = 0.10
 	// far is how many targets beyond the target the longest stride up is for. A node that is a little late has a
 	// little too much to do, and a queue that is long takes time to go: striding on meanwhile would overshoot.
-	far = 4
+	far = 2
 	// beforeEnter is how many windows all others are refused before Enter is: as many as react in time.
 	beforeEnter = 10
 )
