@@ -125,14 +125,16 @@ func plainHeader(name, value []byte) bool {
 	return true
 }
 
-// plainHost: a name or an address, perhaps with a port. Whether anything else is a host is the server's to say.
+// plainHost: a name or an IPv4 address, perhaps with a port. Whether anything else is a host is the server's to say.
 func plainHost(b []byte) bool {
-	for _, c := range b {
-		if c != '.' && c != '-' && c != ':' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+	name, port, has := bytes.Cut(b, []byte{':'})
+	for _, c := range name {
+		if c != '.' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
 			return false
 		}
 	}
-	return len(b) > 0
+	_, ok := number(port)
+	return len(name) > 0 && (ok || !has)
 }
 
 // cutLine cuts off a line that ends in CRLF.
