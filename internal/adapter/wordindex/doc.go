@@ -4,7 +4,7 @@
 // It is an inverted index: for each word the rooms that have it, as sorted slots, with the words in a B-tree too, so
 // that a prefix is a range. A search marks slots in bit sets and intersects them; the rooms on air are a bit set
 // of their own and are ranked first, so that the many that are idle are looked at only when those do not fill the
-// answer. ADR 0018 says why it is not a search library.
+// answer. ADR 0025 says why it is not a search library.
 //
 // It guarantees that within a turn an older card never replaces a newer one, that a change of a room is one step
 // for searches, and that the order of an answer is defined to the last room.
