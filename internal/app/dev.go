@@ -35,7 +35,7 @@ type Dev struct {
 	L2Redis    []string      `name:"l2-redis" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
 	HedgeAfter time.Duration `default:"0s" placeholder:"DURATION" help:"Ask L2 or L3 a second time when the first answer takes longer, for one question in ten at most. 0: never."`
 
-	L1MiB   int64   `name:"l1-mib" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
+	L1MiB   int64   `name:"l1-mib" env:"GREENROOM_L1_MIB" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
 	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
 
 	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`

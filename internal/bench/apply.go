@@ -14,6 +14,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
 	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
 )
@@ -87,6 +88,11 @@ func (m madeUp) Head(ctx context.Context) (project.Head, error) {
 	h, err := m.Rooms.Head(ctx)
 	h.Seq = max(h.Seq, m.made.end())
 	return h, err
+}
+
+// Frontier is relay.Frontier.
+func (m madeUp) Frontier(context.Context) (string, ident.FeedSeq, error) {
+	return m.Epoch(), m.made.end(), nil
 }
 
 func (c *cSide) awaitComplete(ctx context.Context) error {

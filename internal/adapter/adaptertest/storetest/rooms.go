@@ -18,6 +18,7 @@ import (
 type RoomsStore interface {
 	command.Store
 	relay.Log
+	relay.Frontier
 	project.Source
 	// Prune forgets log entries committed before keep, but never the newest, and answers that
 	// expired at now; more says that it should be called again.
@@ -145,10 +146,16 @@ func (w *roomsWorld) room(id ident.RoomID) *room.Room {
 	return look(w, func(rd command.Reader) (*room.Room, error) { return rd.Room(id) })
 }
 
+// head is the log's, and the frontier that the heart beats says the same.
 func (w *roomsWorld) head() project.Head {
 	w.Helper()
 	h, err := w.Store.Head(w.ctx())
 	w.must(err)
+	epoch, frontier, err := w.Store.Frontier(w.ctx())
+	w.must(err)
+	if epoch != h.Epoch || frontier != h.Seq+ident.FeedSeq(h.Pending) {
+		w.Errorf("the frontier of log %s is %s, its head %+v", epoch, frontier, h)
+	}
 	return h
 }
 
