@@ -8,7 +8,7 @@
 // caller calls in commit order, after the transaction that made the change readable in Views.
 // Lookup waits for nobody; Changed never blocks on I/O.
 //
-// Lifecycle: Run fills the live list and fills it again after a reset, until its context ends. Reads
+// Lifecycle: Run fills the live list and L1, and fills them again after a reset, until its context ends. Reads
 // work before that; the live list answers NOT_READY until it has been filled once. A load outlives the
 // reader that caused it, by at most its own timeout; loads share few queries, and wait for them in a
 // bounded queue. RunSecond tells L2, where there is one, what events and loads bring; no answer depends
