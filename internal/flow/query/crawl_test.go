@@ -14,32 +14,39 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 )
 
-// platform is the live list as the simplest program would keep it, and the areas 1 to 4, of which
-// any may lie below a smaller one.
+// platform is the live list as the simplest program would keep it, and the areas, of which any may lie
+// below a smaller one.
 type platform struct {
-	rooms   map[ident.RoomID]view.RoomCard
-	parents [5]ident.AreaID
+	rooms   map[ident.RoomID]*view.RoomCard
+	parents map[ident.AreaID]ident.AreaID
 	version ident.Version
+}
+
+// areas is the number of areas of the small platform.
+const areas = 4
+
+func newPlatform() *platform {
+	return &platform{rooms: map[ident.RoomID]*view.RoomCard{}, parents: map[ident.AreaID]ident.AreaID{}}
 }
 
 // list is what a crawl has to return: filtered by looking at each room, sorted at once.
 func (p *platform) list(q query.LiveQuery) []ident.RoomID {
-	var cards []view.RoomCard
+	var rooms []*view.RoomCard
 	for _, c := range p.rooms {
-		if c.OnAir() && p.fits(&c, q) {
-			cards = append(cards, c)
+		if c.OnAir() && p.fits(c, q) {
+			rooms = append(rooms, c)
 		}
 	}
-	slices.SortFunc(cards, func(a, b view.RoomCard) int {
+	slices.SortFunc(rooms, func(a, b *view.RoomCard) int {
 		byKey := b.Live.StartedAt.Compare(a.Live.StartedAt)
 		if q.Sort == query.ByOnline {
 			byKey = cmp.Compare(b.Audience.Online, a.Audience.Online)
 		}
 		return cmp.Or(byKey, cmp.Compare(a.ID, b.ID))
 	})
-	ids := make([]ident.RoomID, len(cards))
-	for i := range cards {
-		ids[i] = cards[i].ID
+	ids := make([]ident.RoomID, len(rooms))
+	for i, c := range rooms {
+		ids[i] = c.ID
 	}
 	return ids
 }
@@ -56,7 +63,7 @@ func (p *platform) fits(c *view.RoomCard, q query.LiveQuery) bool {
 
 // tree is the areas as viewers see them.
 func (p *platform) tree(below ident.AreaID) (out []view.Area) {
-	for id := below + 1; int(id) < len(p.parents); id++ {
+	for id := below + 1; id <= areas; id++ {
 		if p.parents[id] == below {
 			out = append(out, view.Area{ID: id, Name: id.String(), Children: p.tree(id)})
 		}
@@ -136,20 +143,20 @@ func (c *crawler) turn(t rapid.TB, h *house) (ended bool) {
 // changes of rooms and of the area tree.
 func TestACrawlUnderChurnSeesItsSnapshotExactlyOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h, p := newHouse(), &platform{rooms: map[ident.RoomID]view.RoomCard{}}
+		h, p := newHouse(), newPlatform()
 		warm(t, h)
 		var crawlers []*crawler
 		t.Repeat(map[string]func(*rapid.T){
 			"rooms change": func(t *rapid.T) {
 				for range rapid.IntRange(1, 12).Draw(t, "changes") {
 					c := p.drawChange(t)
-					p.rooms[c.ID] = c
+					p.rooms[c.ID] = &c
 					h.commit(c)
 				}
 			},
 			"an area moves": func(t *rapid.T) {
-				id := rapid.IntRange(1, 4).Draw(t, "area")
-				p.parents[id] = ident.AreaID(rapid.IntRange(0, id-1).Draw(t, "parent"))
+				id := rapid.IntRange(1, areas).Draw(t, "area")
+				p.parents[ident.AreaID(id)] = ident.AreaID(rapid.IntRange(0, id-1).Draw(t, "parent"))
 				h.Changed(nil, p.tree(0), false)
 			},
 			"a crawl begins": func(t *rapid.T) {

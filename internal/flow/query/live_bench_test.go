@@ -1,51 +1,12 @@
 package query_test
 
 import (
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
 )
-
-// finals is how many rooms are on air during a world final.
-const finals = 200_000
-
-// finalsCard is a room as a platform has them: one of 40 areas, a language, and three tags, of which
-// one is common, one known and one rare. The audience is as uneven as audiences are.
-func finalsCard(id ident.RoomID, version ident.Version) view.RoomCard {
-	n := uint64(id) * 0x9e3779b97f4a7c15 // scatters
-	c := liveCard(id, version, 1_795_000_000_000+int64(version)*1000+int64(n>>44))
-	c.AreaID = ident.AreaID(n>>20%40 + 1)
-	c.Tags = []string{
-		"common" + strconv.FormatUint(n>>30%20, 10), "known" + strconv.FormatUint(n>>35%500, 10), "rare" + strconv.FormatUint(n>>40%10_000, 10),
-	}
-	c.Language = []string{"en", "fr", "zh-Hans", "ja"}[n>>50%4]
-	c.Audience.Online = 1 << (n >> 56 % 16)
-	c.UpdatedAt = time.UnixMilli(1_795_000_000_000).UTC()
-	return c
-}
-
-func finalsHouse(tb testing.TB, rooms ident.RoomID) *house {
-	tb.Helper()
-	h := newHouse()
-	warm(tb, h)
-	for id := ident.RoomID(1); id <= rooms; id++ {
-		h.Changed([]view.RoomCard{finalsCard(id, 1)}, nil, false)
-	}
-	return h
-}
-
-// flip is the i-th of an endless row of changes: a room stops, then starts again.
-func flip(i int, rooms ident.RoomID) view.RoomCard {
-	id := ident.RoomID(uint64(i/2)*0x9e3779b97f4a7c15%uint64(rooms)) + 1
-	c := finalsCard(id, ident.Version(i+2))
-	if i%2 == 0 {
-		c.Live = view.LiveState{}
-	}
-	return c
-}
 
 // BenchmarkChanged is what a change costs the projector beside its transaction, with 200,000 rooms on
 // air and their cards ready.
@@ -75,5 +36,65 @@ func BenchmarkChanged(b *testing.B) {
 				h.Changed(cards[i:i+1], nil, false)
 			}
 		})
+	}
+}
+
+// BenchmarkLive is a first page of 50 of 200,000.
+func BenchmarkLive(b *testing.B) {
+	h := finalsHouse(b, finals)
+	for name, q := range map[string]query.LiveQuery{
+		"all": {}, "online": {Sort: query.ByOnline}, "main area": {Area: 1}, "rare tag": {Tag: "rare77"},
+		"area, tag and language": {Area: 1, Tag: "common3", Language: "zh"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := h.Live(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCrawl reads 200,000 rooms in pages of 200; an operation is a room.
+func BenchmarkCrawl(b *testing.B) {
+	h := finalsHouse(b, finals)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; {
+		q := query.LiveQuery{PageSize: query.MaxPage}
+		for n < b.N {
+			page, err := h.Live(b.Context(), q)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += len(page.Rooms)
+			if q.PageToken = page.Next; page.Next == "" {
+				break
+			}
+		}
+	}
+}
+
+// BenchmarkLiveIDs reads the ids of 200,000 rooms.
+func BenchmarkLiveIDs(b *testing.B) {
+	h := finalsHouse(b, finals)
+	b.ReportAllocs()
+	for b.Loop() {
+		parts, err := h.LiveIDs()
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for part, err := range parts {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += len(part)
+		}
+		if n != finals {
+			b.Fatalf("%d ids", n)
+		}
 	}
 }

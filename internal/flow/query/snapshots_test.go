@@ -1,0 +1,76 @@
+package query
+
+import (
+	"testing"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/view"
+)
+
+// TestTheSlowestCrawlerLosesItsSnapshotNotTheNodeItsMemory: what has left the list is kept for a
+// crawler that is never idle, but not without end; and when nobody needs it, it goes.
+func TestTheSlowestCrawlerLosesItsSnapshotNotTheNodeItsMemory(t *testing.T) {
+	b, now := newBoard(), time.Unix(0, 0)
+	b.filled()
+	var kept snapshots
+	kept.init()
+	first := kept.of(b, nil, now).id
+	restart := func(i int) {
+		c := view.RoomCard{ID: ident.RoomID(i%1000 + 1), Version: ident.Version(i + 1)}
+		c.Live = view.LiveState{Status: view.Live, StartedAt: time.UnixMilli(int64(i))}
+		c.Audience.Online = int64(i)
+		b.apply(&c)
+		kept.tidy(b, 1, now)
+		kept.of(b, nil, now) // sees it, so that it cannot be forgotten at once
+		now = now.Add(time.Millisecond)
+	}
+	i := 0
+	for ; ; i++ {
+		if _, ok := kept.named(first, now); !ok {
+			break
+		}
+		if restart(i); b.past.len() > fewPast+sweptPerCard {
+			t.Fatalf("%d stays are kept", b.past.len())
+		}
+	}
+	// A thousand a second restarted, two stays each: twice the promised minute.
+	if i < 120_000 {
+		t.Errorf("the snapshot was gone after %d restarts", i)
+	}
+	now = now.Add(snapshotLife)
+	for end := i + fewPast/2; i < end; i++ {
+		c := view.RoomCard{ID: 2000, Version: ident.Version(i + 1)}
+		b.apply(&c)
+		kept.tidy(b, 1, now)
+	}
+	if n, rows := b.past.len(), b.shelves[label{}].orders[ByOnline].Len(); n != 0 || rows != 1000 || len(kept.byID) != 0 {
+		t.Errorf("without readers %d stays, %d rows and %d snapshots are kept", n, rows, len(kept.byID))
+	}
+}
+
+// TestAShelfGoesWithItsLastRoom: tags come and go; those that nobody uses cost nothing.
+func TestAShelfGoesWithItsLastRoom(t *testing.T) {
+	b, now := newBoard(), time.Unix(0, 0)
+	b.filled()
+	var kept snapshots
+	kept.init()
+	c := view.RoomCard{ID: 1, Version: 1, Tags: []string{"chess"}, Live: view.LiveState{Status: view.Live}}
+	b.apply(&c)
+	kept.of(b, nil, now)
+	c.Version, c.Tags = 2, []string{"go"}
+	b.apply(&c)
+	kept.tidy(b, 1, now)
+	if b.shelves[tagLabel("chess")] == nil {
+		t.Error("a snapshot shows the room still")
+	}
+	kept.tidy(b, 1, now.Add(snapshotLife))
+	if b.shelves[tagLabel("chess")] != nil || b.shelves[tagLabel("go")] == nil {
+		t.Errorf("shelves %v", b.shelves)
+	}
+	c.Version, c.Live = 3, view.LiveState{}
+	b.apply(&c)
+	if len(b.shelves) != 0 || len(b.rooms) != 0 {
+		t.Errorf("an empty board has %d shelves and %d rooms", len(b.shelves), len(b.rooms))
+	}
+}
