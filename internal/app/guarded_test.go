@@ -162,14 +162,14 @@ func TestASlowAnswerIsAskedForASecondTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all, report := counted()
 		g := newGuard(time.Second, 10*time.Millisecond, time.Now, report)
-		calls := 0
-		slowFirst := func(ctx context.Context) (int, error) {
-			calls++
-			if calls == 1 {
+		var calls atomic.Int64
+		slowFirst := func(ctx context.Context) (int64, error) {
+			n := calls.Add(1)
+			if n == 1 {
 				<-ctx.Done()
 				return 0, ctx.Err()
 			}
-			return calls, nil
+			return n, nil
 		}
 		from := time.Now()
 		if n, err := through(t.Context(), g, slowFirst); err != nil || n != 2 || time.Since(from) != 10*time.Millisecond {

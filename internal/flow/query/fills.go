@@ -75,8 +75,13 @@ func (r *Rooms) load(ids ...ident.RoomID) ([]*load, error) {
 		l, running := f.inFlight[id]
 		if !running {
 			l = &load{id: id, done: make(chan struct{})}
-			fresh = append(fresh, l)
-			f.inFlight[id] = l
+			if e, ok := r.cache.Get(id); ok { // it came between the reader's look and this one
+				l.entry = e
+				close(l.done)
+			} else {
+				fresh = append(fresh, l)
+				f.inFlight[id] = l
+			}
 		}
 		all = append(all, l)
 	}

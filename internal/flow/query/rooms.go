@@ -130,27 +130,27 @@ func (r *Rooms) find(ctx context.Context, id ident.RoomID) (*Entry, error) {
 	}
 }
 
-// await waits until an event makes minVersion visible.
+// await waits until an event makes minVersion visible. It does not rely on what the event brought staying in L1.
 func (r *Rooms) await(ctx context.Context, id ident.RoomID, minVersion ident.Version) (*Entry, error) {
-	timer := time.NewTimer(visibleWithin)
-	defer timer.Stop()
+	within, cancel := context.WithTimeout(ctx, visibleWithin)
+	defer cancel()
 	for {
 		// First the ear, then the look: an event between the two is heard.
 		woken, leave := r.waiters.join(id)
-		if e, ok := r.cache.Get(id); ok && e.Version >= minVersion {
+		if e, err := r.find(within, id); err == nil && e.Version >= minVersion {
 			leave()
 			return e, nil
 		}
 		select {
 		case <-woken:
 			leave()
-		case <-timer.C:
+		case <-within.Done():
 			leave()
+			if ctx.Err() != nil {
+				return nil, gaveUp(ctx)
+			}
 			return nil, fault.NotYetVisible.New("room %s has not reached version %d", id, minVersion).
 				With("min_version", minVersion.String())
-		case <-ctx.Done():
-			leave()
-			return nil, gaveUp(ctx)
 		}
 	}
 }

@@ -217,6 +217,21 @@ func TestAReaderWaitsForARoomThatIsNew(t *testing.T) {
 	})
 }
 
+func TestAReaderWaitsForAVersionThatLeavesL1AtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse()
+		h.commit(card(1, 3))
+		go func() {
+			time.Sleep(100 * time.Millisecond)
+			h.commit(card(1, 5))
+			h.cache.evict(1)
+		}()
+		if e, err := h.Get(t.Context(), 1, 5); err != nil || e.Version != 5 {
+			t.Fatalf("got %v, %v", e, err)
+		}
+	})
+}
+
 func TestAVersionThatDoesNotCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse()
