@@ -32,10 +32,10 @@ type Dev struct {
 	Lease time.Duration `default:"10s" help:"How long a session lives without a sign of its stream."`
 	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
 
+	L1MiB      int64         `name:"l1-mib" env:"GREENROOM_L1_MIB" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
 	L2Redis    []string      `name:"l2-redis" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
 	HedgeAfter time.Duration `default:"0s" placeholder:"DURATION" help:"Ask L2 or L3 a second time when the first answer takes longer, for one question in ten at most. 0: never."`
 
-	L1MiB   int64   `name:"l1-mib" env:"GREENROOM_L1_MIB" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
 	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
 
 	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`
