@@ -116,7 +116,10 @@ func NewCorridor(c CorridorConfig) *Corridor {
 		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: h.Projector, Now: c.Clock, CountBehind: c.CountBehind,
 		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
 	})
-	h.Search = search.New(search.Config{Index: c.Index, Views: c.Views, Rooms: h.Reads, Complete: h.Projector.Complete, Logger: c.Logger})
+	h.Search = search.New(search.Config{
+		Index: c.Index, Views: c.Views, Rooms: h.Reads, Complete: h.Projector.Complete, Logger: c.Logger,
+		Ready: func() bool { return h.Ready() == nil },
+	})
 	h.Direct = relay.NewDirect(h.Projector, c.Logger, c.Dropped)
 	h.Heart = relay.NewHeart(c.Rooms, c.Clock, c.Logger, c.Bus, h.Projector)
 	c.Rooms.Subscribe(func(events []event.RoomEvent) {

@@ -151,7 +151,7 @@ func open(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	h.hub.Advance(nil, 0)
-	h.search = search.New(search.Config{Index: memory.NewIndex(), Views: s, Rooms: h.rooms, Complete: s.Complete, Logger: slog.New(slog.DiscardHandler)})
+	h.search = search.New(search.Config{Index: memory.NewIndex(), Views: s, Rooms: h.rooms, Complete: s.Complete, Ready: s.Complete, Logger: slog.New(slog.DiscardHandler)})
 	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Search: h.search, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
 	web, rpc := listen(t), listen(t)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -15,7 +15,7 @@
 // Concurrency: all methods may be called concurrently, except Changed, which one caller calls in commit
 // order. Changed never blocks on I/O or on the index.
 //
-// Lifecycle: Run waits until the views are complete, fills the index from them, and follows, until its context ends.
+// Lifecycle: Run waits until the node is ready and the views are complete, fills the index from them, and follows, until its context ends.
 // Searches work from the beginning. When more rooms change than the set may note, it forgets them and Run reads all
 // of the views again.
 //

@@ -31,6 +31,7 @@ type world struct {
 	mu         sync.Mutex
 	cards      map[ident.RoomID]view.RoomCard
 	incomplete bool
+	starting   bool
 	down       error // Newest fails
 	evicted    error // Batch fails, nothing is resident but what is on air
 	read       func()
@@ -60,7 +61,7 @@ func (l *levers) Find(ctx context.Context, m search.Match, limit int) ([]ident.R
 
 func newWorld() *world {
 	w := &world{cards: map[ident.RoomID]view.RoomCard{}, index: &levers{Index: memory.NewIndex()}}
-	w.Search = search.New(search.Config{Index: w.index, Views: w, Rooms: w, Complete: w.complete, Logger: slog.New(slog.DiscardHandler)})
+	w.Search = search.New(search.Config{Index: w.index, Views: w, Rooms: w, Complete: w.complete, Ready: w.ready, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }
 
@@ -91,6 +92,12 @@ func (w *world) commit(cards ...view.RoomCard) {
 		}
 	})
 	w.Changed(cards, false)
+}
+
+func (w *world) ready() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.starting
 }
 
 func (w *world) complete() bool {

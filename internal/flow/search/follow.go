@@ -149,11 +149,11 @@ func (s *Search) takeIn() bool {
 	return !missed
 }
 
-// fill reads all views into the index, once they are complete; it gives up when something is missed meanwhile, for
+// fill reads all views into the index, once the node is ready and they are complete; it gives up when something is missed meanwhile, for
 // then it has to be begun again. Changes that come meanwhile are newer than what it reads, and win by
 // their version.
 func (s *Search) fill(ctx context.Context) error {
-	for !s.Complete() {
+	for !s.Ready() || !s.Complete() {
 		if pause(ctx); ctx.Err() != nil {
 			return nil
 		}

@@ -15,14 +15,16 @@ func TestItIsIncompleteUntilItIsFilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.cards[1] = titled(1, 1, "chess")
-		w.incomplete, w.down = true, errDown
+		w.incomplete, w.starting, w.down = true, true, errDown
 		w.run(t)
-		time.Sleep(time.Second)
-		w.wantFound(t, "chess", false)
-		if w.reads > 0 {
-			t.Error("views that are being filled were read")
+		for _, then := range []func(){func() { w.starting = false }, func() { w.incomplete, w.starting = false, true }, func() { w.starting = false }} {
+			time.Sleep(time.Second)
+			w.wantFound(t, "chess", false)
+			if w.reads > 0 {
+				t.Error("the views were read while they were being filled, or before the node was ready")
+			}
+			w.set(then)
 		}
-		w.set(func() { w.incomplete = false })
 		time.Sleep(time.Second)
 		w.wantFound(t, "chess", false)
 		if w.reads < 2 {

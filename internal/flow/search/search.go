@@ -28,7 +28,10 @@ type Config struct {
 	Rooms Rooms
 	// Complete is false while the views are being filled.
 	Complete func() bool
-	Logger   *slog.Logger
+	// Ready is true once the node serves viewers. The index is not filled before: it would take the cores from the
+	// fill of L1, which viewers wait for.
+	Ready  func() bool
+	Logger *slog.Logger
 }
 
 // Search is the viewers' search.
