@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// l1Bytes bounds the rooms in L1 that are not on air; those on air always stay.
-	l1Bytes = 256 << 20
 	// logLife is how long outbox, log and feed are kept (contract: at least seven days).
 	logLife = 7 * 24 * time.Hour
 	// forgetEvery is how often what is older is dropped.
