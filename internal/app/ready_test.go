@@ -39,7 +39,7 @@ type awayLog struct {
 	reached atomic.Bool
 }
 
-var errAway = errors.New("B cannot be reached")
+var errAway = errors.New("the B side cannot be reached")
 
 func (a *awayLog) Head(ctx context.Context) (project.Head, error) {
 	if !a.reached.Load() {

@@ -95,37 +95,64 @@ func (x *Index) Find(ctx context.Context, m search.Match, limit int) ([]ident.Ro
 	return out[:min(limit, len(out))], ctx.Err()
 }
 
-// fit is how well a room fits: 0 not at all, 1 if the last word begins one of its words, 2 if all are words of
-// it, 3 of its title, 4 if they are as many as the title has.
+// The scores of a room, and of one word asked for in it.
+const (
+	misses   = iota
+	begins   // the last word begins one of its words
+	has      // all are words of it
+	inTitle  // of its title
+	theTitle // and as many as the title has
+)
+
+// fit is how well a room fits: misses to theTitle.
 func fit(c *view.RoomCard, m search.Match) int {
-	passes := c.Control.State != view.Hidden && (!m.Live || c.OnAir()) && (len(m.Areas) == 0 || slices.Contains(m.Areas, c.AreaID)) &&
-		(m.Language == "" || strings.HasPrefix(strings.ToLower(c.Language)+"-", strings.ToLower(m.Language)+"-"))
-	title, tags, anchor := plainWords(c.Title), plainWords(strings.Join(c.Tags, " ")), c.AnchorID.String()
-	score, asked := 4, 0
+	if !passes(c, m) {
+		return misses
+	}
+	score, asked := theTitle, 0
 	for _, t := range m.Terms {
 		list := plainWords(t.Text)
 		for i, w := range list {
 			asked++
-			begun := func(has string) bool { return t.Prefix && i == len(list)-1 && strings.HasPrefix(has, w) }
-			inTitle, inTags := t.Field == search.Anywhere, t.Field != search.OfAnchor
-			switch {
-			case t.Field == search.OfAnchor && w == anchor, inTitle && slices.Contains(title, w), t.Field == search.InTag && slices.Contains(tags, w):
-			case inTags && slices.Contains(tags, w), inTitle && w == anchor:
-				score = min(score, 2)
-			case inTitle && slices.ContainsFunc(title, begun), inTags && slices.ContainsFunc(tags, begun):
-				score = min(score, 1)
-			default:
-				passes = false
-			}
+			score = min(score, fitWord(c, t, w, t.Prefix && i == len(list)-1))
 		}
 	}
 	switch {
-	case !passes || asked == 0:
-		return 0
-	case asked != len(title):
-		return min(score, 3)
+	case asked == 0:
+		return misses
+	case asked != len(plainWords(c.Title)):
+		return min(score, inTitle)
 	}
 	return score
+}
+
+func passes(c *view.RoomCard, m search.Match) bool {
+	return c.Control.State != view.Hidden && (!m.Live || c.OnAir()) && (len(m.Areas) == 0 || slices.Contains(m.Areas, c.AreaID)) &&
+		(m.Language == "" || strings.HasPrefix(strings.ToLower(c.Language)+"-", strings.ToLower(m.Language)+"-"))
+}
+
+// fitWord scores one word where the term looks for it; a word asked for by its field alone counts in full.
+func fitWord(c *view.RoomCard, t search.Term, w string, prefix bool) int {
+	begun := func(word string) bool { return prefix && strings.HasPrefix(word, w) }
+	title, tags, anchor := plainWords(c.Title), plainWords(strings.Join(c.Tags, " ")), c.AnchorID.String()
+	switch t.Field {
+	case search.OfAnchor:
+		return map[bool]int{true: theTitle}[w == anchor]
+	case search.InTag:
+		title, anchor = nil, ""
+		if slices.Contains(tags, w) {
+			return theTitle
+		}
+	}
+	switch {
+	case slices.Contains(title, w):
+		return theTitle
+	case slices.Contains(tags, w), w == anchor:
+		return has
+	case slices.ContainsFunc(title, begun), slices.ContainsFunc(tags, begun):
+		return begins
+	}
+	return misses
 }
 
 func plainWords(text string) []string {

@@ -133,7 +133,7 @@ func writePlain(b *strings.Builder, r rune) {
 		b.WriteRune('σ')
 	case 'ى': // alef maksura
 		b.WriteRune('ي')
-	case 'ة': // teh marbuta
+	case 'ة': // ta marbuta
 		b.WriteRune('ه')
 	default:
 		b.WriteRune(r)

@@ -2,6 +2,7 @@ package indextest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,7 +216,7 @@ func ends(t *testing.T, x search.Index) {
 	x.Put([]view.RoomCard{Idle(1, "chess")})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if ids, err := x.Find(ctx, Match("chess"), 10); err != context.Canceled {
+	if ids, err := x.Find(ctx, Match("chess"), 10); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, %v", ids, err)
 	}
 }
