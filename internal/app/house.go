@@ -186,7 +186,7 @@ func (h *house) run(ctx context.Context, opened func(context.Context) error) err
 	if h.canary != nil {
 		doors.Go(func() error { return h.canary.Run(outer) })
 	}
-	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Ready: h.ready, Log: h.log, Admissions: h.admissions}
+	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Ready: h.ready, Log: h.log, Admissions: h.admissions}
 	doors.Go(func() error { return queryapi.NewHTTP(reads, h.at.query).Run(outer) })
 	doors.Go(func() error { return queryapi.NewGRPC(reads, h.at.grpc).Run(outer) })
 	doors.Go(func() error { return h.door.Run(outer, h.at.command) })

@@ -93,6 +93,8 @@ func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 	m.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "greenroom_feed_cut_total", Help: "Watchers that were cut because they did not take what there was for them."},
 		func() float64 { return float64(h.Feed.Audience().Cut.Load()) }))
 	gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
+	gauge("greenroom_search_indexed_rooms", "Rooms in the index of the search.", func() float64 { return float64(h.Search.Index.Len()) })
+	gauge("greenroom_search_waiting_rooms", "Rooms whose changes the index has not taken in yet.", func() float64 { return float64(h.Search.Waiting()) })
 }
 
 // passages are the instruments of the stations with their labels resolved: an event passes some ten times,

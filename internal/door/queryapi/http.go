@@ -14,6 +14,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/search"
 )
 
 const (
@@ -39,6 +40,8 @@ const (
 type Config struct {
 	Rooms *query.Rooms
 	Feed  *feed.Hub
+	// Search finds rooms by words.
+	Search *search.Search
 	// Ready says why the process cannot serve yet; nil when it can.
 	Ready func() error
 	Log   *slog.Logger

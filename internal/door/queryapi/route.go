@@ -67,6 +67,8 @@ func (s *HTTP) route(path string) (answerer, bool) {
 		return s.liveList, true
 	case "/v1/live:ids":
 		return s.liveIDs, true
+	case "/v1/search":
+		return s.search, true
 	case "/v1/feed":
 		return s.watch, true
 	case "/v1/areas":
