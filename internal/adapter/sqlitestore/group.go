@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 )
@@ -112,17 +113,16 @@ func (g *group) commit(units []*unit) {
 }
 
 // transact runs the units in one transaction. A unit that fails takes nothing with it: most fail before
-// they wrote anything; after one that did, the transaction begins anew with the others.
+// they wrote anything; after one that did, the transaction begins anew without it. All others run again, those
+// that failed as well: what they failed for may have been a neighbour's change that is not made this time.
 func (g *group) transact(units []*unit) error {
-	for _, u := range units {
-		u.err = nil
-	}
+	units = slices.Clone(units)
 	for {
 		if _, err := g.conn.exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
-		clean, err := g.runAll(units)
-		if clean && err == nil {
+		spoiler, err := g.runAll(units)
+		if err == nil && spoiler < 0 {
 			if _, err = g.conn.exec("COMMIT"); err == nil {
 				return nil
 			}
@@ -132,16 +132,14 @@ func (g *group) transact(units []*unit) error {
 			return err
 		}
 		g.aborted()
+		units = slices.Delete(units, spoiler, spoiler+1)
 	}
 }
 
-// runAll runs the units that have not failed yet. It is not clean when one of them failed after it wrote;
-// an error returned here is the engine's and spoils the transaction for all.
-func (g *group) runAll(units []*unit) (clean bool, err error) {
-	for _, u := range units {
-		if u.err != nil {
-			continue
-		}
+// runAll runs the units up to the one that fails after it wrote, and says which that is; -1 when there is
+// none. An error returned here is the engine's and spoils the transaction for all.
+func (g *group) runAll(units []*unit) (spoiler int, err error) {
+	for i, u := range units {
 		if u.err = u.ctx.Err(); u.err != nil {
 			u.err = engineFault(u.err)
 			continue
@@ -151,13 +149,13 @@ func (g *group) runAll(units []*unit) (clean bool, err error) {
 		if errors.Is(u.err, fault.StoreUnavailable) {
 			// The engine failed, not the unit: SQLite may have rolled back all of it by itself (a full
 			// disk does), and what would run next would commit alone.
-			return false, u.err
+			return -1, u.err
 		}
 		if u.err != nil && g.conn.writes != before {
-			return false, nil
+			return i, nil
 		}
 	}
-	return true, nil
+	return -1, nil
 }
 
 // shielded turns a panic of one unit into its own INTERNAL: its neighbours committed nothing wrong.

@@ -25,7 +25,7 @@ func (h *hotRows) get(id ident.RoomID) *room.Room {
 }
 
 func (h *hotRows) keep(r *room.Room) {
-	if len(h.rooms) >= maxHotRows {
+	if _, kept := h.rooms[r.ID]; !kept && len(h.rooms) >= maxHotRows {
 		clear(h.rooms)
 	}
 	h.rooms[r.ID] = r.Stored()

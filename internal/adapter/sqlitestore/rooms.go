@@ -21,10 +21,10 @@ type Rooms struct {
 	// epoch names this log; a new file gets a new one.
 	epoch string
 	clock func() time.Time
-	// head is the newest committed feed_seq, fresh the events of the running transaction: they stand
-	// right behind head, and go to subscriber and sequenced after the commit.
-	head       ident.FeedSeq
+	// fresh are the events of the running transaction. They stand right behind head, which is where the log
+	// ended when the first of them came, and go to subscriber and sequenced after the commit.
 	fresh      []event.RoomEvent
+	head       ident.FeedSeq
 	sequenced  handover
 	hot        hotRows
 	subscriber func([]event.RoomEvent)
@@ -60,9 +60,9 @@ func (s *Rooms) Close() error {
 	return err
 }
 
-// loadLog finds where the log stands, and names a new one.
+// loadLog finds the log's name, names a new one, and completes an older version's.
 func (s *Rooms) loadLog(c *conn) error {
-	if _, err := one(c, `SELECT COALESCE(MAX(feed_seq), 0) FROM log`, nil, &s.head); err != nil {
+	if err := takeOutbox(c); err != nil {
 		return err
 	}
 	var b [8]byte
@@ -72,6 +72,20 @@ func (s *Rooms) loadLog(c *conn) error {
 	}
 	_, err := one(c, `SELECT value FROM meta WHERE key = 'log_epoch'`, nil, &s.epoch)
 	return err
+}
+
+// takeOutbox moves into the log what an older version committed and was killed before it sequenced: it kept such
+// events in a table of their own. The transaction ends with the connection if any of it fails.
+func takeOutbox(c *conn) error {
+	if found, err := one(c, `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'outbox'`, nil, new(int)); !found {
+		return err
+	}
+	_, err := c.c.ExecContext(context.Background(), `BEGIN IMMEDIATE;
+		INSERT INTO log (feed_seq, room_id, committed_at, body)
+			SELECT (SELECT COALESCE(MAX(feed_seq), 0) FROM log) + ROW_NUMBER() OVER (ORDER BY id), room_id, committed_at, body FROM outbox;
+		DROP TABLE outbox;
+		COMMIT`)
+	return engineFault(err)
 }
 
 // Write is command.Store.
@@ -85,7 +99,6 @@ func (s *Rooms) announce() {
 	if len(s.fresh) == 0 {
 		return
 	}
-	s.head += ident.FeedSeq(len(s.fresh))
 	s.sequenced.put(s.fresh)
 	s.subscriber(s.fresh)
 	s.fresh = nil

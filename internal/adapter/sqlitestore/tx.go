@@ -117,6 +117,11 @@ func (tx *roomsTx) append(events []event.RoomEvent) error {
 	s := tx.store
 	now := s.clock().UTC().Truncate(time.Millisecond)
 	for _, e := range events {
+		if len(s.fresh) == 0 {
+			if _, err := one(tx.c, `SELECT COALESCE(MAX(feed_seq), 0) FROM log`, nil, &s.head); err != nil {
+				return err
+			}
+		}
 		e.Epoch, e.CommittedAt, e.FeedSeq = s.epoch, now, s.head+ident.FeedSeq(len(s.fresh))+1
 		body, err := wire.MarshalEvent(&e)
 		if err != nil {
