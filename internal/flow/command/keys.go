@@ -25,7 +25,10 @@ func (a *Anchor) CreateKey(ctx context.Context, m Meta, id ident.RoomID, label s
 		if _, err := a.open(tx, m, id); err != nil {
 			return NewKey{}, err
 		}
-		return made, saveNewKey(tx, made.Key)
+		if err := admitKey(tx, made.Key, room.Key{}); err != nil {
+			return NewKey{}, err
+		}
+		return made, tx.SaveKey(role, made.Key)
 	})
 }
 
@@ -43,12 +46,15 @@ func (a *Anchor) RotateKey(ctx context.Context, m Meta, id ident.RoomID, old ide
 		if err := before.Retire(made.Key.CreatedAt, overlap); err != nil {
 			return NewKey{}, err
 		}
+		next := made
+		next.Key.Label = before.Label
+		if err := admitKey(tx, next.Key, before); err != nil {
+			return NewKey{}, err
+		}
 		if err := tx.SaveKey(role, before); err != nil {
 			return NewKey{}, err
 		}
-		next := made
-		next.Key.Label = before.Label
-		return next, saveNewKey(tx, next.Key)
+		return next, tx.SaveKey(role, next.Key)
 	})
 }
 
@@ -98,13 +104,17 @@ func (a *Anchor) openKey(rd Reader, m Meta, id ident.RoomID, key ident.KeyID) (r
 	return k, nil
 }
 
-func saveNewKey(tx Tx, k room.Key) error {
-	keys, err := tx.Keys(k.Room)
+// admitKey refuses a key beyond the limit. It counts retired as it will be: what is refused after it wrote makes
+// the neighbours in its commit begin anew.
+func admitKey(rd Reader, k, retired room.Key) error {
+	keys, err := rd.Keys(k.Room)
 	if err != nil {
 		return err
 	}
-	if err := room.AdmitKey(k.CreatedAt, keys); err != nil {
-		return err
+	for i := range keys {
+		if keys[i].ID == retired.ID {
+			keys[i] = retired
+		}
 	}
-	return tx.SaveKey(role, k)
+	return room.AdmitKey(k.CreatedAt, keys)
 }

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -13,13 +14,16 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
-// spy is a store in memory that keeps what is remembered of answers, and can fail for one room.
+// spy is a store in memory that keeps what is remembered of answers, and can fail for one room. It runs each
+// unit twice, as a store may: what the first run did is void, and must not show. It counts units that failed
+// after they wrote: a store that shares commits pays for those with everybody's time.
 type spy struct {
 	*memory.Rooms
 	failing map[ident.RoomID]error
 
 	mu      sync.Mutex
 	answers []savedAnswer
+	tooLate []error
 }
 
 type savedAnswer struct {
@@ -27,7 +31,18 @@ type savedAnswer struct {
 	answer command.Answer
 }
 
+var errRehearsal = errors.New("this run is void")
+
 func (s *spy) Write(ctx context.Context, unit func(command.Tx) error) error {
+	_ = s.Rooms.Write(ctx, func(tx command.Tx) error {
+		rehearsal := &rehearsalTx{Tx: tx}
+		if err := unit(rehearsal); err != nil && rehearsal.wrote {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.tooLate = append(s.tooLate, err)
+		}
+		return errRehearsal
+	})
 	return s.Rooms.Write(ctx, func(tx command.Tx) error { return unit(spyTx{tx, s}) })
 }
 
@@ -54,6 +69,27 @@ func (tx spyTx) SaveAnswer(id command.AnswerID, a command.Answer) error {
 	defer tx.s.mu.Unlock()
 	tx.s.answers = append(tx.s.answers, savedAnswer{id, a})
 	return tx.Tx.SaveAnswer(id, a)
+}
+
+// rehearsalTx notes whether anything was written.
+type rehearsalTx struct {
+	command.Tx
+	wrote bool
+}
+
+func (tx *rehearsalTx) SaveRoom(role ownership.Role, r *room.Room) error {
+	tx.wrote = true
+	return tx.Tx.SaveRoom(role, r)
+}
+
+func (tx *rehearsalTx) SaveKey(role ownership.Role, k room.Key) error {
+	tx.wrote = true
+	return tx.Tx.SaveKey(role, k)
+}
+
+func (tx *rehearsalTx) SaveAreaTree(role ownership.Role, t *room.AreaTree) error {
+	tx.wrote = true
+	return tx.Tx.SaveAreaTree(role, t)
 }
 
 // late is a store whose answer comes too late: the caller is told so while the unit still runs.

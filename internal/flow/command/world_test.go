@@ -33,6 +33,11 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	w.begin(w.clock)
+	t.Cleanup(func() {
+		for _, err := range w.store.tooLate {
+			t.Errorf("a command wrote and then failed: %v", err)
+		}
+	})
 	return w
 }
 
