@@ -33,7 +33,7 @@ type metrics struct {
 	hot      *prometheus.CounterVec
 	behind   behind
 
-	at passages
+	at map[passageKey]instruments // read-only
 }
 
 // hop is the histogram of one hop: from half a millisecond to half a minute.
@@ -97,11 +97,10 @@ func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
 	gauge("greenroom_search_waiting_rooms", "Rooms whose changes the index has not taken in yet.", func() float64 { return float64(h.Search.Waiting()) })
 }
 
-// passages are the instruments of the stations with their labels resolved: an event passes some ten times,
-// and looking labels up each time is most of what counting costs. Read-only once made.
-type passages struct {
-	count                      map[passageKey]prometheus.Counter
-	transfer, handle, endToEnd map[station.Courier]prometheus.Observer
+// instruments of one station and courier.
+type instruments struct {
+	count   prometheus.Counter
+	seconds prometheus.Observer // nil: nothing to time
 }
 
 type passageKey struct {
@@ -109,8 +108,10 @@ type passageKey struct {
 	courier station.Courier
 }
 
-func (m *metrics) resolve() (p passages) {
-	p = passages{map[passageKey]prometheus.Counter{}, map[station.Courier]prometheus.Observer{}, map[station.Courier]prometheus.Observer{}, map[station.Courier]prometheus.Observer{}}
+// resolve looks the labels of all passages up beforehand: an event passes some ten times, and looking them up
+// each time is most of what counting costs.
+func (m *metrics) resolve() map[passageKey]instruments {
+	all := map[passageKey]instruments{}
 	for _, stop := range station.Corridor {
 		couriers := []station.Courier{""}
 		switch stop.Station {
@@ -118,37 +119,51 @@ func (m *metrics) resolve() (p passages) {
 			couriers = []station.Courier{station.Queue, station.Direct, station.CatchUp}
 		}
 		for _, c := range couriers {
-			p.count[passageKey{stop.Station, c}] = m.passed.WithLabelValues(string(stop.Station), string(c))
-			if c != "" {
-				p.transfer[c], p.handle[c] = m.transfer.WithLabelValues(string(c)), m.handle.WithLabelValues(string(c))
-				p.endToEnd[c] = m.endToEnd.WithLabelValues(string(c))
-			}
+			all[passageKey{stop.Station, c}] = m.instruments(stop.Station, c)
 		}
 	}
-	return p
+	return all
+}
+
+func (m *metrics) instruments(at station.Name, by station.Courier) instruments {
+	all := instruments{count: m.passed.WithLabelValues(string(at), string(by))}
+	switch at {
+	case station.Committed:
+		all.seconds = m.commit
+	case station.Sequenced:
+		all.seconds = m.sequence
+	case station.Published:
+		all.seconds = m.publish
+	case station.Received:
+		all.seconds = m.transfer.WithLabelValues(string(by))
+	case station.Applied:
+		all.seconds = m.handle.WithLabelValues(string(by))
+	case station.Visible:
+		all.seconds = m.endToEnd.WithLabelValues(string(by))
+	}
+	return all
 }
 
 // Passed is station.Observer.
 func (m *metrics) Passed(p station.Passage) {
-	m.at.count[passageKey{p.Station, p.Courier}].Inc()
-	switch p.Station {
-	case station.Committed:
-		m.commit.Observe(p.At.Sub(p.Event.OccurredAt).Seconds())
-	case station.Sequenced:
-		m.sequence.Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
-	case station.Published:
-		m.publish.Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
-	case station.Received:
-		from := p.Event.CommittedAt
-		if p.Courier == station.Queue {
-			from = p.Event.PublishedAt
-		}
-		m.at.transfer[p.Courier].Observe(p.At.Sub(from).Seconds())
-	case station.Applied:
-		m.at.handle[p.Courier].Observe(p.At.Sub(p.ReceivedAt).Seconds())
-	case station.Visible:
-		m.at.endToEnd[p.Courier].Observe(p.At.Sub(p.Event.CommittedAt).Seconds())
+	at, known := m.at[passageKey{p.Station, p.Courier}]
+	if !known { // a courier that nobody thought of here must not end the process
+		at = m.instruments(p.Station, p.Courier)
 	}
+	at.count.Inc()
+	if at.seconds == nil {
+		return
+	}
+	from := p.Event.CommittedAt
+	switch {
+	case p.Station == station.Committed:
+		from = p.Event.OccurredAt
+	case p.Station == station.Received && p.Courier == station.Queue:
+		from = p.Event.PublishedAt
+	case p.Station == station.Applied:
+		from = p.ReceivedAt
+	}
+	at.seconds.Observe(p.At.Sub(from).Seconds())
 }
 
 // observers hear one after the other.
