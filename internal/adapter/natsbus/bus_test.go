@@ -88,6 +88,50 @@ func TestAForeignMessageIsDropped(t *testing.T) {
 	c.until(t, events)
 }
 
+// A stream of the time when events travelled one by one is taken over; what it holds is dropped, as the log has it.
+func TestAStreamOfSingleEventsIsTakenOver(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	js := jetStream(t, conn)
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: natsbus.Stream, Subjects: []string{"greenroom.events.*"}})
+	must(t, err)
+	_, err = js.CreateConsumer(t.Context(), natsbus.Stream, jetstream.ConsumerConfig{
+		Durable: "project-test", AckPolicy: jetstream.AckAllPolicy, MaxAckPending: 1024,
+	})
+	must(t, err)
+	events := bustest.Events(30, 1, 2)
+	for i := range events[:10] {
+		raw, err := wire.MarshalEvent(&events[i])
+		must(t, err)
+		_, err = js.Publish(t.Context(), "greenroom.events."+events[i].RoomID.String(), raw)
+		must(t, err)
+	}
+	bus := newBus(t, conn, nil)
+	at, err := bus.Position(t.Context())
+	if at != 0 || err != nil {
+		t.Errorf("position %d, %v", at, err)
+	}
+	publish(t, bus, events)
+	if at, err = bus.Position(t.Context()); at != 30 || err != nil {
+		t.Errorf("position %d, %v", at, err)
+	}
+	c, _ := consumeInto(t, bus)
+	c.until(t, events)
+}
+
+// Two events that cannot be read have no version and no type; their places tell them apart.
+func TestUnreadableEventsAreNoRepeats(t *testing.T) {
+	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
+	bus := newBus(t, conn, nil)
+	var events []event.RoomEvent
+	for seq := range ident.FeedSeq(3) {
+		events = append(events, event.RoomEvent{RoomID: 1, Epoch: bustest.Epoch, FeedSeq: seq + 1})
+		publish(t, bus, events[seq:])
+	}
+	if at, err := bus.Position(t.Context()); at != 3 || err != nil {
+		t.Errorf("position %d, %v", at, err)
+	}
+}
+
 func TestPositionCountsOnlyItsOwnLog(t *testing.T) {
 	conn := connect(t, runEmbedded(t, t.TempDir()).broker)
 	publish(t, newBus(t, conn, nil), bustest.Events(10, 1))

@@ -32,9 +32,10 @@ const dedupeWindow = 2 * time.Minute
 
 var errDisconnected = errors.New("natsbus: the connection to the broker broke")
 
-// messageID is the same for every attempt to publish the event. The epoch keeps a log that
-// began anew from being mistaken for repeats of the old one.
-func messageID(e *event.RoomEvent) string { return e.ID() + "@" + e.Epoch }
+// messageID is the same for every attempt to publish the event. The epoch keeps a log that began anew from
+// being mistaken for repeats of the old one, the place an event that cannot be read, and so has no version
+// and no type, from being mistaken for another.
+func messageID(e *event.RoomEvent) string { return e.ID() + "@" + e.Epoch + "/" + e.FeedSeq.String() }
 
 // ensureStream returns the stream, made or brought to the present configuration when needed.
 //

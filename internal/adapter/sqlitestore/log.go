@@ -74,7 +74,7 @@ func (s *Rooms) After(ctx context.Context, after ident.FeedSeq, limit int) ([]ev
 		return each(q, func(rows *sql.Rows) error {
 			var seq ident.FeedSeq
 			e, err := scanEvent(rows, &seq)
-			e.FeedSeq = seq
+			e.FeedSeq, e.Epoch = seq, s.epoch // of one that cannot be read, too
 			out = append(out, e)
 			return err
 		}, `SELECT feed_seq, room_id, body FROM log WHERE feed_seq > ? ORDER BY feed_seq LIMIT ?`, int64(after), limit)

@@ -63,3 +63,23 @@ func logOf(t *testing.T, rooms *sqlitestore.Rooms) (out []string) {
 	}
 	return out
 }
+
+// Whoever passes on an event that cannot be read must be able to say where in which log it stood.
+func TestAnUnreadableEventKeepsItsPlace(t *testing.T) {
+	rooms := openRooms(t, filepath.Join(t.TempDir(), "room_b.db"))
+	for range 2 {
+		if _, err := bump(rooms, 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rooms.Pragma("UPDATE log SET body = x'ff' WHERE feed_seq = 2"); err != nil {
+		t.Fatal(err)
+	}
+	events, err := rooms.After(t.Context(), 1, 10)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	if e := events[0]; e.RoomID != 7 || e.FeedSeq != 2 || e.Epoch != rooms.Epoch() || e.Sum() == e.Checksum {
+		t.Errorf("the event is %+v", e)
+	}
+}
