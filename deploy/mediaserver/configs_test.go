@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/greenroomlive/greenroom/deploy/mediaserver"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 func TestNoPlaceIsLeftOpen(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // redis is a Redis of our own: in memory only, on loopback, on a socket nobody else knows.

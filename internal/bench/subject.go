@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	greenroom "github.com/greenroomlive/greenroom/client"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // roomCount is how many rooms are on air, and edited.

@@ -27,7 +27,7 @@ import (
 
 	greenroom "github.com/greenroomlive/greenroom/client"
 	"github.com/greenroomlive/greenroom/deploy/mediaserver"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 const (

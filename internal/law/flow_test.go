@@ -18,7 +18,7 @@ var starters = map[string]string{
 	"internal/bench":               "a program of its own",
 	"internal/demo":                "a program of its own",
 	"internal/e2e/harness":         "a helper of tests",
-	"internal/e2e/stage":           "it waits for the programs it started",
+	"internal/stage":               "it waits for the programs it started",
 }
 
 func TestGoroutinesStartInApp(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 const (

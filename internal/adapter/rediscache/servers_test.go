@@ -15,7 +15,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/adapter/rediscache"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 func TestMain(m *testing.M) {

@@ -13,7 +13,7 @@ import (
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 	greenroom "github.com/greenroomlive/greenroom/client"
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // Short, so that a test sees a whole life; the update of nginx-rtmp comes every 2 s.

@@ -12,7 +12,7 @@ import (
 
 	anchorv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1"
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // other is a media server that Debian does not have: its tests run where somebody says where it is.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // kills is how often the process dies in one test.

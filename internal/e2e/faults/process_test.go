@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // stopsWithin is how long a clean stop may take under load: longer, and whoever runs it kills it. net/http

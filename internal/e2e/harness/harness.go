@@ -16,7 +16,7 @@ import (
 	"time"
 
 	greenroom "github.com/greenroomlive/greenroom/client"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // Token is the ops token of every greenroom that Start runs.

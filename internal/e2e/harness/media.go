@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/greenroomlive/greenroom/deploy/mediaserver"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // NeedMedia skips the test on a machine without nginx-rtmp and ffmpeg; in CI (CI=true) it fails.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/deploy/mediaserver"
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
-	"github.com/greenroomlive/greenroom/internal/e2e/stage"
+	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
 // grace is long enough for an encoder to come back on a busy machine, and short enough to be waited for.

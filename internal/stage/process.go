@@ -1,6 +1,6 @@
 // Package stage runs the real programs of a broadcast: greenroom, nginx with its RTMP module, ffmpeg.
 //
-// The end-to-end tests and `make demo` are built on it. Every program gets a process group of its
+// The end-to-end tests, `make demo` and `greenroom bench` are built on it. Every program gets a process group of its
 // own, so that Kill and Stop reach its children too, and is dead when either returns. Programs are
 // known to be ready by what they say or serve, never by waiting a while. Only loopback is used, and
 // only the folders that are given are written to.
