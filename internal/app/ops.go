@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
@@ -134,8 +135,23 @@ func (o *operations) Live(ctx context.Context, limit int) ([]view.RoomCard, erro
 	if err != nil {
 		return nil, err
 	}
-	out := make([]view.RoomCard, 0, len(page.Rooms))
-	for _, e := range page.Rooms {
+	return cardsOf(page.Rooms)
+}
+
+// Search is console.Board.
+func (o *operations) Search(ctx context.Context, words string, limit int) (cards []view.RoomCard, complete bool, err error) {
+	found, err := o.corridor.Search.Ask(ctx, search.Question{Text: words, PageSize: min(limit, search.MaxPage)})
+	if err != nil {
+		return nil, false, err
+	}
+	cards, err = cardsOf(found.Rooms)
+	return cards, found.Complete, err
+}
+
+// cardsOf decodes what viewers are answered with.
+func cardsOf(rooms []*query.Entry) ([]view.RoomCard, error) {
+	out := make([]view.RoomCard, 0, len(rooms))
+	for _, e := range rooms {
 		card, err := wire.UnmarshalAnswer(e.Proto)
 		if err != nil {
 			return nil, err

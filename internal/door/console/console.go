@@ -2,7 +2,8 @@
 // page from which signed-in staff and anchors run their rooms.
 //
 // Guarantees: every page works without script (dialogs become pages, boards stand still); with
-// script they update by themselves within a tenth of a second of a change. Viewing is free and
+// script they update by themselves within a tenth of a second of a change, but for what a search
+// found: a list that moves under the finger is worse than one a minute old. Viewing is free and
 // reads through Deps.Reader; a stream key, a key list or a client address is shown to a
 // signed-in caller only, a key's secret once. Every action is a POST that the commands
 // check again: the console decides nothing and stores nothing but sign-ins.
@@ -105,6 +106,7 @@ func (c *Console) mux() http.Handler {
 
 	page("GET /{$}", c.board)
 	page("GET /rooms/{id}", c.room)
+	page("GET /search", c.search)
 	page("GET /console/board", c.boardStream)
 	page("GET /console/rooms/{id}", c.roomStream)
 

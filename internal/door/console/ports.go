@@ -36,6 +36,9 @@ type Board interface {
 	Live(ctx context.Context, limit int) ([]view.RoomCard, error)
 	// Rooms lists all rooms, the newest first, below before (0: from the newest), at most limit.
 	Rooms(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error)
+	// Search finds rooms by words of titles and tags, the best first, at most limit. complete is false when
+	// rooms may be missing; INVALID_ARGUMENT when the words are no question.
+	Search(ctx context.Context, words string, limit int) (cards []view.RoomCard, complete bool, err error)
 	// RoomCount is the number of rooms there are.
 	RoomCount(ctx context.Context) (int64, error)
 	// Fresh says how long ago the views were proven to hold everything committed, and whether

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,6 +210,19 @@ func (w *world) Live(_ context.Context, limit int) ([]view.RoomCard, error) {
 
 func (w *world) Rooms(_ context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error) {
 	return w.cards(func(c *view.RoomCard) bool { return before == 0 || c.ID < before }, limit)
+}
+
+// Search takes the words as one text: how words are found is not the console's business.
+func (w *world) Search(_ context.Context, words string, limit int) ([]view.RoomCard, bool, error) {
+	if len(words) > 120 {
+		return nil, false, fault.InvalidArgument.New("q has %d characters, at most 120", len(words)).With("field", "q")
+	}
+	cards, err := w.cards(func(c *view.RoomCard) bool {
+		return strings.Contains(strings.ToLower(c.Title), strings.ToLower(words)) || slices.Contains(c.Tags, strings.TrimPrefix(words, "#"))
+	}, limit)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cards, !w.stale, err
 }
 
 func (w *world) RoomCount(context.Context) (int64, error) {
