@@ -60,8 +60,11 @@ func (c *Client) AnchorRooms(ctx context.Context, anchor int64) ([]*Room, error)
 
 // LiveQuery selects rooms that are on air; the zero value takes all, newest first.
 type LiveQuery struct {
+	// Area takes the rooms of the area and of all areas below it.
 	Area int64
 	Tag  string
+	// Language is a BCP 47 tag and takes what it begins: "zh" takes "zh-Hans".
+	Language string
 	// Sort is "started" or "online".
 	Sort string
 	// PageSize is 1 to 200; 0 is the server's choice.
@@ -70,7 +73,8 @@ type LiveQuery struct {
 }
 
 // Live reads one page of the rooms on air. The token it returns names a snapshot: pages after this
-// one are cut from the same list, whatever changes meanwhile. Empty on the last page.
+// one are cut from the same list, whatever changes meanwhile. Empty on the last page, and only there:
+// with filters combined a page may be short, even empty, and not the last.
 func (c *Client) Live(ctx context.Context, q LiveQuery) (rooms []*Room, next string, err error) {
 	values := url.Values{}
 	set := func(name, value string) {
@@ -80,6 +84,7 @@ func (c *Client) Live(ctx context.Context, q LiveQuery) (rooms []*Room, next str
 	}
 	set("area", strconv.FormatInt(q.Area, 10))
 	set("tag", q.Tag)
+	set("language", q.Language)
 	set("sort", q.Sort)
 	set("page_size", strconv.Itoa(q.PageSize))
 	set("page_token", q.PageToken)

@@ -44,7 +44,7 @@ var reads = [][]string{
 	{"GET", "/v1/rooms/{id}?fields=", "One room card. `fields=title,live.status` shows only these; the lists of cards below take it too."},
 	{"GET", "/v1/rooms?ids=1,2,3&fields=", "Up to 1,000 cards, in the order asked for, and the ids that are missing."},
 	{"GET", "/v1/anchors/{uid}/rooms", "The rooms of an anchor."},
-	{"GET", "/v1/live?area=&tag=&sort=online|started&page_size=&page_token=", "Rooms on air; a page token pins a snapshot."},
+	{"GET", "/v1/live?area=&tag=&language=&sort=online|started&page_size=&page_token=", "Rooms on air; a page token pins a snapshot."},
 	{"GET", "/v1/live:ids", "The ids of all rooms on air, streamed."},
 	{"GET", "/v1/search?q=&live=&area=&language=&page_size=&page_token=", "Rooms by words, prefixes, #tags and @anchors, those on air first."},
 	{"GET", "/v1/feed?after=&rooms=&types=&heartbeat=", "Events from a cursor on, as SSE or NDJSON by the Accept header."},

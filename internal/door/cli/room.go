@@ -76,17 +76,19 @@ func (c *roomGet) Run(ctx context.Context, s *session) error {
 }
 
 type roomList struct {
-	Live   bool  `help:"Those on air, as viewers see them."`
-	Anchor int64 `help:"Those of this anchor."`
-	Area   int64 `help:"With --live: those filed under this very area."`
-	Limit  int   `help:"At most so many." default:"200"`
-	Quiet  bool  `short:"q" help:"Print ids only, for scripts."`
+	Live     bool   `help:"Those on air, as viewers see them."`
+	Anchor   int64  `help:"Those of this anchor."`
+	Area     int64  `help:"With --live: those of this area and of all below it."`
+	Tag      string `help:"With --live: those with this tag."`
+	Language string `help:"With --live: those in this language; en takes en-GB."`
+	Limit    int    `help:"At most so many." default:"200"`
+	Quiet    bool   `short:"q" help:"Print ids only, for scripts."`
 }
 
 // Validate is kong's.
 func (c *roomList) Validate() error {
-	if c.Area != 0 && !c.Live {
-		return errors.New("--area goes with --live")
+	if !c.Live && (c.Area != 0 || c.Tag != "" || c.Language != "") {
+		return errors.New("--area, --tag and --language go with --live")
 	}
 	return nil
 }
@@ -94,7 +96,7 @@ func (c *roomList) Validate() error {
 func (c *roomList) Run(ctx context.Context, s *session) error {
 	rooms, err := pages(c.Limit, func(token string) ([]*greenroom.Room, string, error) {
 		if c.Live {
-			return s.Live(ctx, greenroom.LiveQuery{Area: c.Area, PageToken: token})
+			return s.Live(ctx, greenroom.LiveQuery{Area: c.Area, Tag: c.Tag, Language: c.Language, PageToken: token})
 		}
 		return s.ListRooms(ctx, c.Anchor, token)
 	})

@@ -168,13 +168,13 @@ func TestCrawlersInParallelWithChanges(t *testing.T) {
 	}
 }
 
-// TestAPageLooksAtSoManyRoomsOnly: 12,000 rooms have the tag, as many the language, and one has both.
+// TestAPageLooksAtSoManyRoomsOnly: 12,000 rooms have the tag, as many the language, and two have both.
 func TestAPageLooksAtSoManyRoomsOnly(t *testing.T) {
 	h := newHouse()
 	warm(t, h)
 	cards := make([]view.RoomCard, 24_000)
 	for i := range cards {
-		c := liveCard(ident.RoomID(i+1), 1, int64(i))
+		c := liveCard(ident.RoomID(i+1), 1, int64(i-20_000))
 		if i%2 == 0 {
 			c.Tags = []string{"chess"}
 		} else {
@@ -182,14 +182,14 @@ func TestAPageLooksAtSoManyRoomsOnly(t *testing.T) {
 		}
 		cards[i] = c
 	}
-	cards[0].Language = "eo" // the oldest: the last to be found
+	cards[0].Language, cards[2000].Language = "eo", "eo" // among the oldest: found last
 	h.Changed(cards, nil, false)
 	q := query.LiveQuery{Tag: "chess", Language: "eo"}
 	page, err := h.Live(t.Context(), q)
 	if err != nil || len(page.Rooms) != 0 || page.Next == "" {
 		t.Fatalf("first page %+v, %v; want none yet, and a token", page, err)
 	}
-	if got := crawl(t, h, q, func() {}); !slices.Equal(got, []ident.RoomID{1}) {
+	if got := crawl(t, h, q, func() {}); !slices.Equal(got, []ident.RoomID{2001, 1}) {
 		t.Errorf("crawled %v", got)
 	}
 }

@@ -43,8 +43,8 @@ func BenchmarkChanged(b *testing.B) {
 func BenchmarkLive(b *testing.B) {
 	h := finalsHouse(b, finals)
 	for name, q := range map[string]query.LiveQuery{
-		"all": {}, "online": {Sort: query.ByOnline}, "main area": {Area: 1}, "rare tag": {Tag: "rare77"},
-		"area, tag and language": {Area: 1, Tag: "common3", Language: "zh"},
+		"all": {}, "online": {Sort: query.ByOnline}, "main-area": {Area: 1}, "rare-tag": {Tag: "rare77"},
+		"area+tag+language": {Area: 1, Tag: "common3", Language: "zh"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -39,19 +38,12 @@ func appendLabels(to []label, c *view.RoomCard) []label {
 		} else {
 			end = len(c.Language)
 		}
-		to = addOnce(to, languageLabel(c.Language[:end]))
+		to = append(to, languageLabel(c.Language[:end]))
 	}
 	for _, tag := range c.Tags {
-		to = addOnce(to, tagLabel(tag))
+		to = append(to, tagLabel(tag)) // no tag stands twice on a card
 	}
 	return to
-}
-
-func addOnce(to []label, l label) []label {
-	if slices.Contains(to, l) {
-		return to
-	}
-	return append(to, l)
 }
 
 // moment counts the changes of a board.
