@@ -38,10 +38,11 @@ func (t *Tree) descend(areas []view.Area) (all []ident.AreaID) {
 	return all
 }
 
-// within is the area and all below it; an area that is not in the tree is alone.
+// within is the area and all below it; an area that is not in the tree is alone. So is each when t is
+// nil: of a snapshot cut when no tree was known, which a token made by hand may name.
 func (t *Tree) within(id ident.AreaID) []ident.AreaID {
-	if branch := t.below[id]; branch != nil {
-		return branch
+	if t != nil && t.below[id] != nil {
+		return t.below[id]
 	}
 	return []ident.AreaID{id}
 }

@@ -74,3 +74,17 @@ func TestAShelfGoesWithItsLastRoom(t *testing.T) {
 		t.Errorf("an empty board has %d shelves and %d rooms", len(b.shelves), len(b.rooms))
 	}
 }
+
+// TestATokenMadeByHandBreaksNothing: it names a snapshot that was cut before the area tree was known.
+func TestATokenMadeByHandBreaksNothing(t *testing.T) {
+	b, now := newBoard(), time.Unix(0, 0)
+	b.filled()
+	c := view.RoomCard{ID: 1, Version: 1, AreaID: 7, Live: view.LiveState{Status: view.Live}}
+	b.apply(&c)
+	var kept snapshots
+	kept.init()
+	v := kept.of(b, nil, now).read(LiveQuery{Area: 7})
+	if ids, _, _ := v.page(make([]ident.RoomID, 0, 1), beginning()); len(ids) != 1 {
+		t.Errorf("rooms %v", ids)
+	}
+}
