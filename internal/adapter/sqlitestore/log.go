@@ -128,11 +128,13 @@ func (s *Rooms) Snapshot(ctx context.Context, id ident.RoomID) (view.RoomCard, b
 
 // Snapshots is project.Source.
 func (s *Rooms) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
-	var out []view.RoomCard
+	out := make([]view.RoomCard, 0, limit)
 	err := look(ctx, s.read, func(q querier) error {
-		list, err := roomsReader{q}.Rooms(0, after, limit)
-		out = cards(list)
-		return err
+		return each(q, func(rows *sql.Rows) error {
+			card, err := scanRoomCard(rows)
+			out = append(out, card)
+			return err
+		}, snapshotsQuery, int64(after), limit)
 	})
 	return out, err
 }

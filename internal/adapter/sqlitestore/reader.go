@@ -170,11 +170,32 @@ func (rd roomsReader) Due(now time.Time, limit int) ([]ident.RoomID, error) {
 	return out, err
 }
 
-// cards is the committed state as viewers may see it.
-func cards(list []*room.Room) []view.RoomCard {
-	out := make([]view.RoomCard, len(list))
-	for i, r := range list {
-		out[i] = r.Card()
+// snapshotsQuery reads what a card shows, little more than half of a room's columns: each costs a quarter of a
+// microsecond, and a rebuild reads all rooms twice.
+const snapshotsQuery = `SELECT r.id, r.anchor_id, r.title, r.area_id, r.cover_url, r.tags, r.language, r.epoch, r.version, r.updated_at,
+	r.session_id, COALESCE(s.status, 0), COALESCE(s.started_at, 0)
+	FROM room r LEFT JOIN session s ON s.id = r.session_id WHERE r.id > ? ORDER BY r.id LIMIT ?`
+
+// scanRoomCard reads the committed state as viewers may see it.
+func scanRoomCard(rows *sql.Rows) (view.RoomCard, error) {
+	var (
+		r                room.Room
+		s                room.Session
+		tags             sql.RawBytes
+		updated, started int64
+	)
+	err := rows.Scan(&r.ID, &r.Anchor, &r.Title, &r.Area, &r.CoverURL, &tags, &r.Language, &r.Epoch, &r.Version, &updated,
+		&s.ID, &s.Status, &started)
+	if err != nil {
+		return view.RoomCard{}, err
 	}
-	return out
+	if err := decodeTags(tags, &r.Tags); err != nil {
+		return view.RoomCard{}, err
+	}
+	r.UpdatedAt = goTime(updated)
+	if s.ID != 0 {
+		s.StartedAt = goTime(started)
+		r.Session = &s
+	}
+	return r.Card(), nil
 }

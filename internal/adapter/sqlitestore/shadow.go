@@ -19,7 +19,7 @@ func (v *Views) Shadow(context.Context) error {
 // WriteShadow is project.Views.
 func (v *Views) WriteShadow(_ context.Context, b project.Batch) error {
 	return v.transact(func(c *conn) error {
-		if _, err := writeCards(c, "card_next", b.Cards); err != nil {
+		if _, err := writeCards(c, b.Cards, insertCard("card_next")); err != nil {
 			return err
 		}
 		return writeFeed(c, "feed_next", b.Feed)

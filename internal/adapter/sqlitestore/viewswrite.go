@@ -37,14 +37,18 @@ func (v *Views) Write(_ context.Context, b project.Batch) ([]ident.RoomID, error
 	var taken []ident.RoomID
 	err := v.transact(func(c *conn) error {
 		var err error
-		if taken, err = writeCards(c, "card", b.Cards); err != nil {
+		statements := []string{updateCard, insertCard("card")}
+		if len(b.Feed) == 0 {
+			statements = statements[1:] // state transfer: most of the rooms are new
+		}
+		if taken, err = writeCards(c, b.Cards, statements...); err != nil {
 			return err
 		}
 		if err := writeFeed(c, "feed", b.Feed); err != nil {
 			return err
 		}
 		if v.shadowed.Load() {
-			if _, err := writeCards(c, "card_next", b.Cards); err != nil {
+			if _, err := writeCards(c, b.Cards, insertCard("card_next")); err != nil { // it has no indexes before the switch
 				return err
 			}
 			if err := writeFeed(c, "feed_next", b.Feed); err != nil {
@@ -64,27 +68,34 @@ func (v *Views) Write(_ context.Context, b project.Batch) ([]ident.RoomID, error
 	return taken, err
 }
 
-func writeCards(c *conn, table string, list []view.RoomCard) (taken []ident.RoomID, err error) {
+// updateCard leaves the indexed columns out: most changes do not touch them, and naming them would rewrite their
+// indexes all the same. It takes no card whose indexed columns changed.
+const updateCard = `UPDATE card SET version = ?2, body = ?5 WHERE room_id = ?1 AND version < ?2 AND anchor_id = ?3 AND on_air = ?4`
+
+// insertCard takes any card that is new or newer.
+func insertCard(table string) string {
+	return `INSERT INTO ` + table + ` (room_id, version, anchor_id, on_air, body) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (room_id) DO UPDATE SET version = excluded.version, anchor_id = excluded.anchor_id, on_air = excluded.on_air,
+		body = excluded.body WHERE excluded.version > version`
+}
+
+// writeCards tries the statements on each card until one takes it.
+func writeCards(c *conn, list []view.RoomCard, statements ...string) (taken []ident.RoomID, err error) {
 	for i := range list {
 		card := &list[i]
 		body, err := wire.MarshalCard(card)
 		if err != nil {
 			return nil, err
 		}
-		// Most changes leave the indexed columns as they are. Naming these would rewrite their indexes all the same.
-		n, err := c.exec(`UPDATE `+table+` SET version = ?2, body = ?5 WHERE room_id = ?1 AND version < ?2 AND anchor_id = ?3 AND on_air = ?4`,
-			int64(card.ID), int64(card.Version), int64(card.AnchorID), card.OnAir(), body)
-		if err == nil && n == 0 {
-			n, err = c.exec(`INSERT INTO `+table+` (room_id, version, anchor_id, on_air, body) VALUES (?, ?, ?, ?, ?)
-				ON CONFLICT (room_id) DO UPDATE SET version = excluded.version, anchor_id = excluded.anchor_id, on_air = excluded.on_air,
-				body = excluded.body WHERE excluded.version > version`,
-				int64(card.ID), int64(card.Version), int64(card.AnchorID), card.OnAir(), body)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			taken = append(taken, card.ID)
+		for _, text := range statements {
+			n, err := c.exec(text, int64(card.ID), int64(card.Version), int64(card.AnchorID), card.OnAir(), body)
+			if err != nil {
+				return nil, err
+			}
+			if n > 0 {
+				taken = append(taken, card.ID)
+				break
+			}
 		}
 	}
 	return taken, nil
