@@ -33,13 +33,13 @@ type Dev struct {
 	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
 
 	L1MiB      int64         `name:"l1-mib" env:"GREENROOM_L1_MIB" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
-	L2Redis    []string      `name:"l2-redis" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
+	L2Redis    []string      `name:"l2-redis" env:"GREENROOM_L2_REDIS" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
 	HedgeAfter time.Duration `default:"0s" placeholder:"DURATION" help:"Ask L2 or L3 a second time when the first answer takes longer, for one question in ten at most. 0: never."`
 
 	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
 
 	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`
-	HookAllow   []netip.Prefix `help:"Networks whose callbacks need no secret. Default: loopback, unless there is a secret."`
+	HookAllow   []netip.Prefix `placeholder:"NETWORK" help:"Networks whose callbacks need no secret. Default: loopback, unless there is a secret."`
 	SRSAPI      string         `name:"srs-api" placeholder:"URL" help:"API of an SRS to poll, as in http://127.0.0.1:1985."`
 	MediaMTXAPI string         `name:"mediamtx-api" placeholder:"URL" help:"API of a MediaMTX to poll, as in http://127.0.0.1:9997."`
 	IngestURL   string         `default:"rtmp://127.0.0.1:1935/live" help:"Where encoders publish; shown on the room page."`

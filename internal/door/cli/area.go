@@ -48,7 +48,7 @@ func (s *session) tree(areas []*greenroom.Area, depth int) error {
 
 type areaCreate struct {
 	Name   string `arg:"" help:"Up to 64 characters."`
-	Parent int64  `help:"File it below this area; at the top when absent."`
+	Parent int64  `placeholder:"ID" help:"File it below this area; at the top when absent."`
 }
 
 func (c *areaCreate) Run(ctx context.Context, s *session) error {

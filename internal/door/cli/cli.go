@@ -33,7 +33,7 @@ import (
 type Globals struct {
 	CommandURL string          `help:"Address of the B side: commands." default:"${command_url}" placeholder:"URL"`
 	QueryURL   string          `help:"Address of the C side: reads and the feed." default:"${query_url}" placeholder:"URL"`
-	Token      string          `help:"Bearer token. Without it the ops token that 'greenroom dev' left in the data folder is used."`
+	Token      string          `placeholder:"TOKEN" help:"Bearer token. Without it the ops token that 'greenroom dev' left in the data folder is used."`
 	Data       string          `help:"Data folder of 'greenroom dev'." default:"./greenroom-data" type:"path" placeholder:"DIR"`
 	JSON       bool            `help:"Print JSON, one object a line."`
 	Config     kong.ConfigFlag `help:"YAML file with flags as keys." type:"existingfile" placeholder:"FILE"`

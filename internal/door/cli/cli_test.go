@@ -228,6 +228,7 @@ func TestFaultsAndUsage(t *testing.T) {
 		{"--command-url http://127.0.0.1:1 parked show 9", statusFault, `^greenroom: UNAVAILABLE: `},
 		{"token mint --scope root", statusFault, `^greenroom: INVALID_ARGUMENT: .*\(field scope\)\n$`},
 		{"room edit 7", statusFault, `nothing to change`},
+		{"room list --live --anchor 4", statusUsage, `--anchor does not go with --live`},
 		{"room explode", statusUsage, `^greenroom: unexpected argument explode.*\nTry 'greenroom --help'\.\n$`},
 		{"room get abc", statusUsage, `abc`},
 		{"explain everything", statusUsage, `go-live`},

@@ -16,7 +16,7 @@ type keyCmd struct {
 
 type keyCreate struct {
 	Room  int64  `arg:"" help:"Room id."`
-	Label string `help:"For people: 'studio encoder'."`
+	Label string `placeholder:"TEXT" help:"For people: 'studio encoder'."`
 	Quiet bool   `short:"q" help:"Print the stream key only, for scripts."`
 }
 

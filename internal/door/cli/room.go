@@ -24,11 +24,11 @@ type roomCmd struct {
 
 type roomCreate struct {
 	Title    string   `arg:"" help:"What viewers read first, up to 120 characters."`
-	Anchor   int64    `help:"The owner's uid; your own when absent."`
-	Area     int64    `help:"File the room under this area."`
-	Cover    string   `help:"Address of the cover picture."`
-	Tag      []string `help:"Tags; repeat the flag, or separate with commas."`
-	Language string   `help:"BCP 47, such as en or zh-Hans."`
+	Anchor   int64    `placeholder:"UID" help:"The owner's uid; your own when absent."`
+	Area     int64    `placeholder:"ID" help:"File the room under this area."`
+	Cover    string   `placeholder:"URL" help:"Address of the cover picture."`
+	Tag      []string `placeholder:"TAG" help:"Tags; repeat the flag, or separate with commas."`
+	Language string   `placeholder:"TAG" help:"BCP 47, such as en or zh-Hans."`
 	TakeOver bool     `help:"Let a second publisher with a valid key take the room over, instead of refusing it."`
 	Quiet    bool     `short:"q" help:"Print the room's id only, for scripts."`
 }
@@ -50,7 +50,7 @@ func (c *roomCreate) Run(ctx context.Context, s *session) error {
 type roomGet struct {
 	ID         int64 `arg:"" help:"Room id."`
 	Own        bool  `help:"Ask the B side: strongly consistent, for the owner and staff."`
-	MinVersion int64 `help:"Wait until viewers see at least this version."`
+	MinVersion int64 `placeholder:"N" help:"Wait until viewers see at least this version."`
 }
 
 func (c *roomGet) Run(ctx context.Context, s *session) error {
@@ -77,18 +77,23 @@ func (c *roomGet) Run(ctx context.Context, s *session) error {
 
 type roomList struct {
 	Live     bool   `help:"Those on air, as viewers see them."`
-	Anchor   int64  `help:"Those of this anchor."`
-	Area     int64  `help:"With --live: those of this area and of all below it."`
-	Tag      string `help:"With --live: those with this tag."`
-	Language string `help:"With --live: those in this language; en takes en-GB."`
-	Limit    int    `help:"At most so many." default:"200"`
+	Anchor   int64  `placeholder:"UID" help:"Those of this anchor."`
+	Area     int64  `placeholder:"ID" help:"With --live: those of this area and of all below it."`
+	Tag      string `placeholder:"TAG" help:"With --live: those with this tag."`
+	Language string `placeholder:"TAG" help:"With --live: those in this language; en takes en-GB."`
+	Limit    int    `placeholder:"N" help:"At most so many." default:"200"`
 	Quiet    bool   `short:"q" help:"Print ids only, for scripts."`
 }
 
+func (c *roomList) filtered() bool { return c.Area != 0 || c.Tag != "" || c.Language != "" }
+
 // Validate is kong's.
 func (c *roomList) Validate() error {
-	if !c.Live && (c.Area != 0 || c.Tag != "" || c.Language != "") {
+	switch {
+	case c.filtered() && !c.Live:
 		return errors.New("--area, --tag and --language go with --live")
+	case c.Live && c.Anchor != 0:
+		return errors.New("--anchor does not go with --live: greenroom room search --live '@UID'")
 	}
 	return nil
 }
@@ -104,7 +109,10 @@ func (c *roomList) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	none := "There are no rooms yet: greenroom room create \"My first room\""
-	if c.Live {
+	switch {
+	case c.filtered():
+		none = "No such room is on air."
+	case c.Live:
 		none = "No room is on air."
 	}
 	return s.rooms(rooms, none, c.Quiet)
@@ -127,12 +135,12 @@ func (s *session) rooms(rooms []*greenroom.Room, none string, quiet bool) error 
 
 type roomEdit struct {
 	ID       int64     `arg:"" help:"Room id."`
-	Title    *string   `help:"New title."`
-	Area     *int64    `help:"New area; 0 for none."`
-	Cover    *string   `help:"New cover picture; empty for none."`
-	Tag      *[]string `help:"New tags, instead of all old ones; --tag= for none."`
-	Language *string   `help:"New language."`
-	IfMatch  int64     `help:"Only while the room is at this version."`
+	Title    *string   `placeholder:"TEXT" help:"New title."`
+	Area     *int64    `placeholder:"ID" help:"New area; 0 for none."`
+	Cover    *string   `placeholder:"URL" help:"New cover picture; empty for none."`
+	Tag      *[]string `placeholder:"TAG" help:"New tags, instead of all old ones; --tag= for none."`
+	Language *string   `placeholder:"TAG" help:"New language."`
+	IfMatch  int64     `placeholder:"N" help:"Only while the room is at this version."`
 }
 
 func (c *roomEdit) Run(ctx context.Context, s *session) error {
@@ -178,7 +186,7 @@ func (c *roomStop) Run(ctx context.Context, s *session) error {
 
 type roomWatch struct {
 	ID    int64    `arg:"" optional:"" help:"Room id; all rooms when absent."`
-	After *int64   `help:"Begin after this position of the feed; 0 is the oldest that is kept. Absent: news only."`
+	After *int64   `placeholder:"CURSOR" help:"Begin after this position of the feed; 0 is the oldest that is kept. Absent: news only."`
 	Type  []string `help:"Only these types, such as WentLive."`
 }
 

@@ -10,8 +10,8 @@ import (
 type roomSearch struct {
 	Words    []string `arg:"" help:"Words of titles and tags; the last one may be unfinished. '#jazz' is a tag, '@42' an anchor's uid."`
 	Live     bool     `help:"Only those on air; otherwise they come first."`
-	Area     int64    `help:"Those filed under this area or below it."`
-	Language string   `help:"Those in this language, such as en or zh."`
+	Area     int64    `placeholder:"ID" help:"Those filed under this area or below it."`
+	Language string   `placeholder:"TAG" help:"Those in this language, such as en or zh."`
 	Limit    int      `help:"At most so many." default:"20"`
 	Quiet    bool     `short:"q" help:"Print ids only, for scripts."`
 }
