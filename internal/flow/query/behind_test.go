@@ -68,18 +68,31 @@ func (s *shared) set(change func()) {
 // duo is a node with an L2, in a bubble.
 type duo struct {
 	*house
-	l2     *shared
+	l2 *shared
+
+	mu     sync.Mutex
 	counts map[string]int
+}
+
+func (d *duo) count(what string, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.counts[what] += n
+}
+
+func (d *duo) counted(what string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.counts[what]
 }
 
 // withSecond runs the test on a node that has an L2, ten seconds after its start.
 func withSecond(t *testing.T, test func(*testing.T, *duo)) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &duo{newHouse(), newShared(), map[string]int{}}
-		var mu sync.Mutex
+		d := &duo{house: newHouse(), l2: newShared(), counts: map[string]int{}}
 		d.Rooms = query.New(query.Config{
 			Cache: d.cache, Views: d.views, Second: d.l2, Freshness: d.proof, Now: time.Now,
-			CountBehind: func(what string, n int) { mu.Lock(); d.counts[what] += n; mu.Unlock() },
+			CountBehind: d.count,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -118,7 +131,7 @@ func TestWhatAnotherNodeLoadedIsNotLoadedAgain(t *testing.T) {
 		d.cache.evict(1)
 		d.reads(t, 1, 3, 1)
 		d.reads(t, 1, 3, 1) // from L1
-		if d.counts[query.FoundL2] != 1 || d.counts[query.MissedL2] != 1 || d.counts[query.LoadedL3] != 1 || d.l2.fetches != 2 {
+		if d.counted(query.FoundL2) != 1 || d.counted(query.MissedL2) != 1 || d.counted(query.LoadedL3) != 1 || d.l2.fetches != 2 {
 			t.Errorf("%v, %d fetches", d.counts, d.l2.fetches)
 		}
 	})
@@ -143,7 +156,7 @@ func TestAnL2ThatLostAWriteIsNotBelieved(t *testing.T) {
 		d.l2.set(func() { d.l2.down = nil })
 		d.cache.evict(1)
 		d.reads(t, 1, 4, 1)
-		if d.counts[query.DoubtedL2] != 1 || d.counts[query.DroppedL2] != 1 {
+		if d.counted(query.DoubtedL2) != 1 || d.counted(query.DroppedL2) != 1 {
 			t.Errorf("%v", d.counts)
 		}
 	})
@@ -203,7 +216,7 @@ func TestWithoutL2L3Answers(t *testing.T) {
 		_, err := d.Get(t.Context(), 2, 0)
 		wantFault(t, err, fault.StoreUnavailable)
 		d.reads(t, 1, 3, 2) // resident
-		if d.counts[query.FailedL2] != 2 {
+		if d.counted(query.FailedL2) != 2 {
 			t.Errorf("%v", d.counts)
 		}
 	})
@@ -225,10 +238,10 @@ func TestEventsDoNotWaitForL2(t *testing.T) {
 		}
 		close(hang)
 		synctest.Wait()
-		if n := d.counts[query.OfferedL2]; n < 8192 || n > 8192+256 {
+		if n := d.counted(query.OfferedL2); n < 8192 || n > 8192+256 {
 			t.Errorf("%d rooms were kept for L2 to come back", n)
 		}
-		if n := d.counts[query.OfferedL2] + d.counts[query.DroppedL2]; n < rooms {
+		if n := d.counted(query.OfferedL2) + d.counted(query.DroppedL2); n < rooms {
 			t.Errorf("%d rooms of %d are accounted for", n, rooms)
 		}
 		old := 0

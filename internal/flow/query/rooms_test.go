@@ -118,8 +118,8 @@ func TestAnEventOvertakesALoad(t *testing.T) {
 				afterwards(h)
 				wg.Wait()
 				time.Sleep(time.Second) // the load answers, too late
-				if e, ok := h.Lookup(1); !ok || e.Version != 5 || e.OnAir {
-					t.Errorf("resident %v: the load put back what the event replaced", e)
+				if e, err := h.Get(t.Context(), 1, 0); err != nil || e.Version != 5 || e.OnAir {
+					t.Errorf("the next reader got %v, %v: the load put back what the event replaced", e, err)
 				}
 			})
 		})
