@@ -18,6 +18,7 @@ help: ## Show this list.
 
 .PHONY: build
 build: ## Build bin/greenroom.
+	@test -e bin/greenroom || echo "Building bin/greenroom; the first time this takes a minute or two."
 	@go build -o bin/greenroom ./cmd/greenroom
 
 .PHONY: run
@@ -58,9 +59,9 @@ check-generated: ## Fail when what is checked in is not what generate writes.
 	@scripts/check-generated
 
 .PHONY: bench
-bench: ## Measure, and write docs/reference/benchmarks.md.
+bench: build ## Measure, and write docs/reference/benchmarks.md.
 	@scripts/deps
-	@go run ./internal/bench -out docs/reference/benchmarks.md
+	@bin/greenroom bench --out docs/reference/benchmarks.md --svg docs/images/overload.svg
 
 .PHONY: demo
 demo: ## Show one broadcast on the real programs: nginx-rtmp, ffmpeg, greenroom.
