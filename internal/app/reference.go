@@ -32,22 +32,24 @@ func MetricsReference() ([]Metric, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.Kind = kind(c)
+		d.Kind = kind(c, d.Name)
 		out = append(out, d)
 	}
 	slices.SortFunc(out, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
-func kind(c prometheus.Collector) string {
+func kind(c prometheus.Collector, name string) string {
 	switch c.(type) {
 	case *prometheus.HistogramVec, prometheus.Histogram:
 		return "histogram"
 	case *prometheus.CounterVec, prometheus.Counter:
 		return "counter"
-	default:
-		return "gauge"
 	}
+	if strings.HasSuffix(name, "_total") { // a CounterFunc and a GaugeFunc are one type
+		return "counter"
+	}
+	return "gauge"
 }
 
 // descText is how a Desc prints itself; it has no other way to tell.
