@@ -17,7 +17,7 @@ func TestSearchPage(t *testing.T) {
 		words, says, not string
 	}{
 		"nothing typed":  {"", `name="q" value=""`, "those on air first"},
-		"by title":       {"morning", "1 room, those on air first.", "Chess"},
+		"by title":       {"morning", "1 room.", "Chess"},
 		"its area":       {"morning", "Speedruns", "<b>sets"},
 		"by tag":         {"%23vinyl", "Morning &lt;b&gt;sets", "Chess"},
 		"none":           {"knitting", "No room has these words.", "<table"},
