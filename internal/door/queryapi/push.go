@@ -133,6 +133,9 @@ func (p *push) replay(ctx context.Context, f *follower, head []byte) error {
 	defer context.AfterFunc(ctx, func() { _ = f.conn.SetDeadline(time.Unix(1, 0)) })()
 	for out := (net.Buffers{head}); len(out) > 0; {
 		_ = f.conn.SetWriteDeadline(time.Now().Add(*p.patience))
+		if ctx.Err() != nil {
+			return ctx.Err() // the deadline may just have taken the place of the one that ends this
+		}
 		if _, err := out.WriteTo(f.conn); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				p.hub.Audience().Cut.Add(1)

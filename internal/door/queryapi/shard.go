@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"runtime"
 	"sync"
 	"time"
@@ -130,9 +129,9 @@ func (s *shard) pass(ctx context.Context, now time.Time) {
 			return
 		}
 		s.lead = s.push.hub.Tail()
+		s.seconds = int64(now.Sub(s.began) / time.Second) // nobody was there to owe anything to
 	}
 	s.advance(ctx, now)
-	// The end was read after the newcomers had come: none of them is ahead of it.
 	for _, f := range arrived {
 		f.group, f.since = s.groups.of(f), now
 		if f.group.size++; f.group.size == 1 {
@@ -153,16 +152,18 @@ func (s *shard) pass(ctx context.Context, now time.Time) {
 	}
 }
 
-// advance gives those who are up to date what has happened since.
+// advance gives those who are up to date what has happened since. What happens meanwhile is for the next pass:
+// where events come faster than they are pushed, this one would never end.
 func (s *shard) advance(ctx context.Context, now time.Time) {
+	end, _ := s.push.hub.End()
 	for {
-		frames, err := s.lead.Until(ctx, math.MaxInt64)
+		frames, err := s.lead.Until(ctx, end)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, fault.CursorExpired):
 			s.endAll(err)
-			s.lead = s.push.hub.Tail()
+			s.lead, s.proof = s.push.hub.Tail(), proof{} // what was proven is true of the other log
 			return
 		case err != nil:
 			if !s.failing {
@@ -237,36 +238,47 @@ func (f *follower) settle(frames []*feed.Frame, n int) {
 // bring writes to a follower what it has not had, and lets it into its group when that was all.
 func (s *shard) bring(ctx context.Context, f *follower, now time.Time) {
 	for s.drain(f, now) {
-		if f.Cursor() >= s.lead.Cursor() {
-			f.group.members = append(f.group.members, f)
-			return
-		}
-		if !f.Near() {
+		if f.Cursor() < s.lead.Cursor() && !f.Near() && !f.Void() {
 			s.slow(f) // the feed has gone on by more than its memory
 			return
 		}
 		frames, err := f.Until(ctx, s.lead.Cursor())
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			s.behind = append(s.behind, f) // close ends it, without a word
+			return
+		case err != nil:
 			s.end(f, err)
 			return
-		}
-		s.frames = s.frames[:0]
-		for i := range frames {
-			s.frames = append(s.frames, &frames[i])
-		}
-		b := s.together(f.shape, s.frames)
-		n, err := s.send(f, b)
-		if err != nil {
-			s.gone(f)
+		case len(frames) == 0 && f.Cursor() > s.lead.Cursor():
+			s.behind = append(s.behind, f) // the shard could not read the feed as far as this one has had it
+			return
+		case len(frames) == 0:
+			f.group.members = append(f.group.members, f)
+			return
+		case !s.hand(f, frames, now):
 			return
 		}
-		if n > 0 {
-			f.since = now
-		}
-		if n < len(b) {
-			f.settle(s.frames, n)
-		}
 	}
+}
+
+// hand writes frames to one follower. False: it has left.
+func (s *shard) hand(f *follower, frames []feed.Frame, now time.Time) bool {
+	s.frames = s.frames[:0]
+	for i := range frames {
+		s.frames = append(s.frames, &frames[i])
+	}
+	b := s.together(f.shape, s.frames)
+	n, err := s.send(f, b)
+	if err != nil {
+		s.gone(f)
+		return false
+	}
+	if n > 0 {
+		f.since = now
+	}
+	f.settle(s.frames, n)
+	return true
 }
 
 // drain writes the rest of what was begun. It reports whether more may follow now.

@@ -37,7 +37,11 @@ type Hub struct {
 	// started: Advance or Reset has said where the end is.
 	started bool
 	end     ident.FeedSeq
-	recent  ring
+	// resets counts the logs before this one, which began at floor: a place beyond that in one of them is none
+	// here, however far this one has grown since.
+	resets int
+	floor  ident.FeedSeq
+	recent ring
 	// early holds frames behind the gapless end, until it reaches them.
 	early map[ident.FeedSeq]Frame
 	// moved is closed, and replaced, when the end has moved.
@@ -98,6 +102,7 @@ func (h *Hub) Advance(frames []Frame, contiguous ident.FeedSeq) {
 func (h *Hub) Reset(contiguous ident.FeedSeq) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.resets, h.floor = h.resets+1, contiguous
 	h.restart(contiguous)
 }
 
@@ -143,15 +148,27 @@ func (h *Hub) Proven() (ident.FeedSeq, time.Time) { return h.proven() }
 
 // Tail is a watcher of all that will happen from now on.
 func (h *Hub) Tail() *Watcher {
-	end, _ := h.End()
-	return &Watcher{hub: h, cursor: end}
-}
-
-// look returns the end, and from memory up to limit frames after a position; none when they are not there.
-func (h *Hub) look(after ident.FeedSeq, limit int) (ident.FeedSeq, []Frame) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.end, h.recent.after(after, limit)
+	return &Watcher{hub: h, cursor: h.end, resets: h.resets}
+}
+
+// look returns the end, and from memory up to limit frames after the watcher's cursor; none when they are not
+// there. void: the cursor belongs to another log.
+func (h *Hub) look(w *Watcher, limit int) (end ident.FeedSeq, frames []Frame, void bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.void(w) {
+		return h.end, nil, true
+	}
+	w.resets = h.resets
+	return h.end, h.recent.after(w.cursor, limit), false
+}
+
+// void: the log went back behind what this watcher has seen, so its numbers mean other events now. Who has slept
+// through more than one change of the log is not asked: only the last floor is kept. h.mu is held.
+func (h *Hub) void(w *Watcher) bool {
+	return w.resets != h.resets && (w.cursor > h.floor || w.resets+1 != h.resets)
 }
 
 // oldest is the first position kept, in memory or in the store.

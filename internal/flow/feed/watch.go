@@ -23,6 +23,7 @@ const (
 type Watcher struct {
 	hub    *Hub
 	cursor ident.FeedSeq
+	resets int // the hub's, when the cursor was last known to be a place in its log
 	filter Filter
 }
 
@@ -35,10 +36,11 @@ func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watche
 	if err != nil {
 		return nil, err
 	}
-	w := &Watcher{hub: h, cursor: after, filter: f}
 	complete := h.complete() // asked first: a fill that ends now has moved the end before
-	end, started := h.End()
-	if !started || (after > end && !complete) {
+	w := h.Tail()
+	end := w.cursor
+	w.cursor, w.filter = after, f
+	if _, started := h.End(); !started || (after > end && !complete) {
 		return nil, fault.NotReady.New("the feed is being filled; its end is not known yet")
 	}
 	if after < 0 || after > end {
@@ -74,7 +76,15 @@ func (w *Watcher) Filter() Filter { return w.filter }
 func (w *Watcher) Near() bool {
 	w.hub.mu.RLock()
 	defer w.hub.mu.RUnlock()
-	return w.cursor == w.hub.end || w.hub.recent.has(w.cursor+1)
+	return !w.hub.void(w) && (w.cursor == w.hub.end || w.hub.recent.has(w.cursor+1))
+}
+
+// Void reports whether the log was replaced by one in which the cursor is no place: all else that is asked of the
+// watcher will be answered with CURSOR_EXPIRED.
+func (w *Watcher) Void() bool {
+	w.hub.mu.RLock()
+	defer w.hub.mu.RUnlock()
+	return w.hub.void(w)
 }
 
 // Next waits for events and returns at least one; the slice is the caller's.
@@ -103,9 +113,8 @@ func (w *Watcher) Until(ctx context.Context, to ident.FeedSeq) ([]Frame, error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err // a filter may pass over much that is old
 		}
-		end, frames := w.hub.look(w.cursor, glance)
-		if w.cursor > end {
-			// The log went back behind what this watcher has seen: its numbers mean other events now.
+		end, frames, void := w.hub.look(w, glance)
+		if void {
 			return nil, w.lost(ctx)
 		}
 		to := min(to, end)
@@ -138,6 +147,9 @@ func (w *Watcher) read(ctx context.Context, to ident.FeedSeq) ([]Frame, ident.Fe
 	}
 	if err != nil {
 		return nil, 0, err
+	}
+	if w.Void() { // while it was read: these may be events of the other log
+		return nil, 0, w.lost(ctx)
 	}
 	for i := range frames {
 		frames[i] = frames[i].framed()
@@ -178,13 +190,14 @@ func (w *Watcher) readRun(ctx context.Context, to ident.FeedSeq) ([]Frame, ident
 	return frames[:n], frames[n-1].Seq, nil
 }
 
-// lost says why the next event cannot be given: it is no longer kept, or it should be there and is not.
+// lost says why the next event cannot be given: its log was replaced, it is no longer kept, or it should be
+// there and is not.
 func (w *Watcher) lost(ctx context.Context) error {
 	oldest, err := w.hub.oldest(ctx)
 	if err != nil {
 		return err
 	}
-	if end, _ := w.hub.End(); w.cursor > end || oldest > w.cursor+1 {
+	if w.Void() || oldest > w.cursor+1 {
 		return expired(w.cursor, oldest)
 	}
 	return fault.StoreUnavailable.New("the feed's event %d is not readable yet", w.cursor+1)
