@@ -1,9 +1,12 @@
 package queryapi
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -13,22 +16,37 @@ import (
 // a few hundred bytes into an empty socket buffer do not wait at all.
 const refuseWithin = 100 * time.Millisecond
 
+// acceptAgain is the pause after the process or the machine had no descriptor left for a connection. One closes
+// somewhere sooner or later, and the clients wait in the kernel; for the server it would be the end.
+const acceptAgain = 20 * time.Millisecond
+
 // boundedListener hands out at most max connections at a time. Those beyond are closed at once,
 // after refuse (may be nil) told them why.
 type boundedListener struct {
 	net.Listener
 	max    int64
 	refuse func(net.Conn)
+	log    *slog.Logger
 
-	open atomic.Int64
+	open  atomic.Int64
+	short bool // of descriptors, as was logged
 }
 
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
+		if shortage(err) {
+			if !l.short {
+				l.log.Error("connections wait", slog.String("error", err.Error()))
+			}
+			l.short = true
+			<-time.After(acceptAgain)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
+		l.short = false
 		if l.open.Add(1) <= l.max {
 			return &boundedConn{Conn: c, open: &l.open}, nil
 		}
@@ -38,6 +56,10 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		_ = c.Close()
 	}
+}
+
+func shortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 // boundedConn gives its place back when it is closed; servers close a connection more than once.
@@ -64,7 +86,11 @@ func (c *boundedConn) detach() net.Conn {
 
 // refuseHTTP answers before there is a request: the connection itself is one too many.
 func refuseHTTP(c net.Conn) {
-	f := fault.Overloaded.New("%d connections are open already", maxConns)
+	refuseWith(c, fault.Overloaded.New("%d connections are open already", maxConns))
+}
+
+func refuseWith(c net.Conn, why error) {
+	f := fault.Of(why)
 	body := f.Envelope(requestID(""))
 	_ = c.SetWriteDeadline(time.Now().Add(refuseWithin))
 	_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+

@@ -1,6 +1,8 @@
 package queryapi
 
 import (
+	"context"
+	"io"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -29,7 +31,7 @@ func (l laneListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lane{pacedConn: c.(*pacedConn), door: l.door}, nil
+	return newLane(c.(*pacedConn), l.door), nil
 }
 
 // lane is one connection. The server reads it from one goroutine at a time.
@@ -38,59 +40,86 @@ type lane struct {
 	door *HTTP
 	// aside: everything is the server's from here on.
 	aside bool
-	// behind is what was read behind a head that the server was given: pipelined requests.
+	// behind holds what was read behind a head that the server was given: pipelined requests, from the byte at.
 	behind []byte
+	at     int
 	state  atomic.Int32
+	// forget ends the wait for the server's stop.
+	forget func() bool
 }
 
-// States of a lane.
+// States of a lane. Who stops the server must know which connections are idle, as it waits for the others;
+// the server knows it only of those that it has answered itself.
 const (
-	laneIdle int32 = iota
-	laneAnswering
+	laneServers   int32 = iota // new, or the server has a request of it
+	laneIdle                   // between a request that was answered here and the next
+	laneAnswering              // a request is being answered here
 	laneClosed
 )
 
-// Read returns bytes of requests that the lane does not answer.
+func newLane(c *pacedConn, door *HTTP) *lane {
+	l := &lane{pacedConn: c, door: door}
+	l.forget = context.AfterFunc(door.serving, l.stop)
+	return l
+}
+
+// Read returns bytes of requests that the lane does not answer. When there are none, and no more will come, it
+// says EOF whatever the reason is: with anything else the server would answer a request that nobody has sent,
+// or go on behind an answer of which the client took half.
 func (c *lane) Read(b []byte) (int, error) {
 	n := 0 // bytes of b that are not dealt with
 	for !c.aside {
 		got, err := c.next(b[n:])
 		if n += got; err != nil {
 			c.aside = true // the server has what there is, then asks again and hears why there is no more
-			if n > 0 {
-				return n, nil
-			}
-			return 0, err
+			return c.served(n)
 		}
 		done, given, err := c.answer(b[:n])
 		if err != nil {
-			return 0, err
+			return 0, io.EOF
 		}
 		n = copy(b, b[done:n])
 		switch {
 		case given > 0:
-			if given < n {
-				c.behind = slices.Concat(b[given:n], c.behind)
-			}
-			return given, nil
+			c.unread(b[given:n])
+			return c.served(given)
 		case n == len(b): // too large; the server says so
 			c.aside = true
 		}
 		if c.aside {
-			return n, nil
+			return c.served(n)
 		}
 	}
 	return c.next(b)
 }
 
+// served leaves n bytes to the server.
+func (c *lane) served(n int) (int, error) {
+	if n == 0 {
+		return 0, io.EOF
+	}
+	c.state.CompareAndSwap(laneIdle, laneServers)
+	return n, nil
+}
+
 // next reads on.
 func (c *lane) next(b []byte) (int, error) {
-	if len(c.behind) > 0 {
-		n := copy(b, c.behind)
-		c.behind = c.behind[n:]
+	if c.at < len(c.behind) {
+		n := copy(b, c.behind[c.at:])
+		c.at += n
 		return n, nil
 	}
+	c.behind, c.at = nil, 0
 	return c.pacedConn.Read(b)
+}
+
+// unread gives back the last bytes that next returned. What came from behind is still there.
+func (c *lane) unread(b []byte) {
+	if c.at >= len(b) {
+		c.at -= len(b)
+		return
+	}
+	c.behind, c.at = slices.Concat(b, c.behind[c.at:]), 0
 }
 
 // answer answers the plain requests that b begins with, and says how many bytes those were. The head that
@@ -101,7 +130,7 @@ func (c *lane) answer(b []byte) (done, given int, err error) {
 		if s == nil {
 			return
 		}
-		if err == nil {
+		if err == nil && len(s.out) > 0 {
 			_, err = c.Write(s.out)
 		}
 		c.door.space.put(s)
@@ -113,7 +142,7 @@ func (c *lane) answer(b []byte) (done, given int, err error) {
 		r, is := readHead(b[done:])
 		refused := c.refuses(&r, is)
 		if (is == plainHead || refused) && s == nil {
-			if !c.state.CompareAndSwap(laneIdle, laneAnswering) {
+			if !c.state.CompareAndSwap(laneIdle, laneAnswering) && !c.state.CompareAndSwap(laneServers, laneAnswering) {
 				return done, 0, net.ErrClosed
 			}
 			s = c.door.space.get()
@@ -147,9 +176,30 @@ func (c *lane) answer(b []byte) (done, given int, err error) {
 // Close closes the connection, when the answer that is being written is out. A server that stops closes
 // connections that it knows to be idle, and it does not know of the lane's answers.
 func (c *lane) Close() error {
+	c.forget()
 	if c.state.CompareAndSwap(laneAnswering, laneClosed) {
-		return nil // Read returns an error, and the server closes it again
+		return nil // Read says EOF, and the server closes it again
 	}
 	c.state.Store(laneClosed)
 	return c.pacedConn.Close()
+}
+
+// stop closes the connection if it is idle, or as soon as it will be. One that waits for its first answer, or
+// for the server's, is the server's to close.
+func (c *lane) stop() {
+	for is := c.state.Load(); is == laneIdle || is == laneAnswering; is = c.state.Load() {
+		if !c.state.CompareAndSwap(is, laneClosed) {
+			continue
+		}
+		if is == laneIdle {
+			_ = c.pacedConn.Close()
+		}
+		return
+	}
+}
+
+// detach is detacher.
+func (c *lane) detach() net.Conn {
+	c.forget()
+	return c.pacedConn.detach()
 }

@@ -94,7 +94,7 @@ func (w *socket) SetReadDeadline(time.Time) error  { return nil }
 func (w *socket) SetWriteDeadline(time.Time) error { return nil }
 
 func laneOver(s *HTTP, w *socket) *lane {
-	return &lane{pacedConn: &pacedConn{Conn: w, patience: time.Hour, moved: time.Now()}, door: s}
+	return newLane(&pacedConn{Conn: w, patience: time.Hour, moved: time.Now()}, s)
 }
 
 // told serves what is said on one connection, with the fast lane or without, and returns the answers.
@@ -320,7 +320,7 @@ func TestAConnectionThatIsClosedMeanwhileIsAnsweredFirst(t *testing.T) {
 			t.Errorf("closed in the midst of an answer: %v", err)
 		}
 	}
-	if _, err := c.Read(make([]byte, maxHead)); !errors.Is(err, net.ErrClosed) || len(answers(t, w.heard.Bytes())) != 1 {
+	if _, err := c.Read(make([]byte, maxHead)); !errors.Is(err, io.EOF) || len(answers(t, w.heard.Bytes())) != 1 {
 		t.Errorf("%v, heard %s", err, w.heard.Bytes())
 	}
 	if err := c.Close(); err != nil || w.shut != 1 {
@@ -376,7 +376,7 @@ func TestTheLaneDoesNotAllocate(t *testing.T) {
 		"one room": requests[0], "10 rooms": batchOf(10), "1,000 rooms": batchOf(1000),
 	} {
 		w := &again{said: []byte(said)}
-		c := &lane{pacedConn: &pacedConn{Conn: w, patience: time.Hour, moved: time.Now()}, door: s}
+		c := newLane(&pacedConn{Conn: w, patience: time.Hour, moved: time.Now()}, s)
 		b := make([]byte, maxHead)
 		n := testing.AllocsPerRun(200, func() {
 			got, err := c.next(b)
@@ -403,10 +403,11 @@ func BenchmarkLane(b *testing.B) {
 	defer s.stop()
 	for name, said := range map[string]string{"room": requests[0], "batch of 100": batchOf(100)} {
 		b.Run(name, func(b *testing.B) {
-			c := &lane{pacedConn: &pacedConn{Conn: &again{}, patience: time.Hour, moved: time.Now()}, door: s}
+			c := newLane(&pacedConn{Conn: &again{}, patience: time.Hour, moved: time.Now()}, s)
+			request := []byte(said)
 			b.ReportAllocs()
 			for b.Loop() {
-				_, _, _ = c.answer([]byte(said))
+				_, _, _ = c.answer(request)
 			}
 		})
 	}

@@ -22,7 +22,7 @@ const (
 	partHead  kind = iota // the beginning of a head
 	plainHead             // a head that the fast lane understands
 	wholeHead             // a head that ends where everybody says it does, with nothing behind it
-	oddHead               // anything else: with a body, or one that two servers might read differently
+	oddHead               // anything else: with a body, the last one, or one that two servers might read differently
 )
 
 // request is what the lane knows of a plain request.
@@ -47,7 +47,7 @@ var (
 )
 
 // readHead reads a request's head. It is strict: what it calls a whole head has lines that end in CRLF, names
-// that end at their colon, no folded line, and nothing that announces a body.
+// that end at their colon, no folded line, and nothing that announces a body or the end of the connection.
 func readHead(b []byte) (r request, is kind) {
 	line, rest, ok := cutLine(b)
 	if !ok {
@@ -60,8 +60,10 @@ func readHead(b []byte) (r request, is kind) {
 			return r, oddHead
 		}
 	}
-	r.target, ok = bytes.CutSuffix(target, http11)
-	plain := ok && len(target) < len(line)
+	if r.target, ok = bytes.CutSuffix(target, http11); !ok {
+		return r, oddHead
+	}
+	plain := len(target) < len(line)
 	hosts := 0
 	for {
 		if line, rest, ok = cutLine(rest); !ok {
@@ -83,7 +85,9 @@ func readHead(b []byte) (r request, is kind) {
 				plain = plain && plainHost(bytes.TrimSpace(value))
 			}
 		case len("Connection"):
-			plain = plain && (!bytes.EqualFold(name, headerConnection) || bytes.EqualFold(bytes.TrimSpace(value), keepAlive))
+			if bytes.EqualFold(name, headerConnection) && !bytes.EqualFold(bytes.TrimSpace(value), keepAlive) {
+				return r, oddHead
+			}
 		case len("If-None-Match"):
 			plain = plain && !bytes.EqualFold(name, headerIfNoneMatch)
 		case len("X-Room-Min-Version"):
