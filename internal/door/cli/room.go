@@ -93,7 +93,7 @@ func (c *roomList) Validate() error {
 	case c.filtered() && !c.Live:
 		return errors.New("--area, --tag and --language go with --live")
 	case c.Live && c.Anchor != 0:
-		return errors.New("--anchor does not go with --live: greenroom room search --live '@UID'")
+		return errors.New("--anchor does not go with --live; try greenroom room search --live '@UID'")
 	}
 	return nil
 }
