@@ -5,9 +5,10 @@ import (
 	"os"
 
 	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/bench"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command()))
+	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), bench.Command()))
 }

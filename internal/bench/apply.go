@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/adapter/ottercache"
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
 	"github.com/greenroomlive/greenroom/internal/adapter/wordindex"
 	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
@@ -59,7 +59,7 @@ func openCSide(ctx context.Context, dir string, rooms int) (c *cSide, err error)
 	}
 	c.made = newEdits(c.rooms.Epoch(), rooms)
 	c.Corridor = app.NewCorridor(app.CorridorConfig{
-		Engines:  app.Engines{Rooms: madeUp{c.rooms, c.made}, Views: c.views, Bus: memory.NewBus(memory.BusConfig{}), L1: l1, Index: wordindex.New()},
+		Engines:  app.Engines{Rooms: madeUp{c.rooms, c.made}, Views: c.views, Bus: noBus{}, L1: l1, Index: wordindex.New()},
 		Observer: desk.NewLadder(), Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	running, stop := context.WithCancel(ctx)
@@ -95,6 +95,18 @@ func (m madeUp) Frontier(context.Context) (string, ident.FeedSeq, error) {
 	return m.Epoch(), m.made.end(), nil
 }
 
+// noBus carries nothing: the events are put in at the other end.
+type noBus struct{}
+
+func (noBus) Publish(context.Context, []event.RoomEvent) error    { return nil }
+func (noBus) Position(context.Context) (ident.FeedSeq, error)     { return 0, nil }
+func (noBus) Beat(context.Context, event.Beat) error              { return nil }
+func (noBus) Beats(ctx context.Context, _ func(event.Beat)) error { <-ctx.Done(); return nil }
+func (noBus) Consume(ctx context.Context, _ func(context.Context, []project.Delivery) error) error {
+	<-ctx.Done()
+	return nil
+}
+
 func (c *cSide) awaitComplete(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -124,9 +136,9 @@ func (c *cSide) close() error {
 	return err
 }
 
-// applying measures project.Apply beside plain SQLite, and the lookup while events are applied.
-func applying(ctx context.Context, l lengths, dir string) (out section, err error) {
-	out.title = "Events through project.Apply, and lookups meanwhile"
+// apply measures project.Apply beside plain SQLite, and the lookup while events are applied.
+func (r *run) apply(ctx context.Context) (out section, err error) {
+	dir := filepath.Join(r.root, "apply")
 	c, err := openCSide(ctx, dir, applyRooms)
 	if err != nil {
 		return out, err
@@ -141,20 +153,20 @@ func applying(ctx context.Context, l lengths, dir string) (out section, err erro
 	applied := make([][]float64, len(applyBatches))
 	var upserts []float64
 	var lookups []lookupRound
-	for range l.rounds {
+	for range r.l.rounds {
 		for i, size := range applyBatches {
-			rate, err := c.applyRate(ctx, size, l.apply)
+			rate, err := c.applyRate(ctx, size, r.l.apply)
 			if err != nil {
 				return out, err
 			}
 			applied[i] = append(applied[i], rate)
 		}
-		rate, err := upsertRate(plain, c.made, l.apply)
+		rate, err := upsertRate(plain, c.made, r.l.apply)
 		if err != nil {
 			return out, err
 		}
 		upserts = append(upserts, rate)
-		one, err := c.lookups(ctx, l.apply)
+		one, err := c.lookups(ctx, r.l.apply)
 		if err != nil {
 			return out, err
 		}
@@ -205,8 +217,8 @@ func applyRows(applied [][]float64, upserts []float64, lookups []lookupRound) []
 	ns, allocated := spreadOf(took), spreadOf(allocs)
 	return append(rows,
 		row{what: "lookup of a room in L1", ours: ns.show("ns"), beside: "while " + spreadOf(updates).show("events/s") + " are applied",
-			aim: aim{limit: 60, unit: "ns"}, judged: ns.median},
-		row{what: "allocations of a lookup", ours: digits(allocated.max)},
+			aim: atMostOf(60, "ns"), judged: ns.median},
+		figure("allocations of a lookup", digits(allocated.max), "", allocated.max, atMostOf(0, "")),
 	)
 }
 

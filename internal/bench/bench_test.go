@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"errors"
@@ -114,9 +114,12 @@ func TestWhatIsFoundInReportsOfOthers(t *testing.T) {
 }
 
 func TestAMissingProgramIsNamedWithItsRemedy(t *testing.T) {
-	err := needs("go", "no-such-program")
-	if err == nil || !strings.Contains(err.Error(), "no-such-program;") || !strings.Contains(err.Error(), "apt-get install") {
-		t.Errorf("%v", err)
+	t.Setenv("PATH", t.TempDir())
+	if got, want := lacks(redisPrograms[:3]...), "redis-server, redis-benchmark, redis-cli not found (Debian: redis-server redis-tools)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := lacks(); got != "" {
+		t.Errorf("nothing is lacking: %q", got)
 	}
 }
 
@@ -126,10 +129,12 @@ func TestAVerdictIsPlain(t *testing.T) {
 		want string
 	}{
 		"no aim":           {row{judged: 9}, ""},
-		"below a ceiling":  {row{aim: aim{limit: 1.3}, judged: 1.3}, "met"},
-		"above a ceiling":  {row{aim: aim{limit: 1.3}, judged: 1.301}, "**not met**"},
-		"above a floor":    {row{aim: aim{limit: 3, least: true}, judged: 3.2}, "met"},
-		"just below floor": {row{aim: aim{limit: 3, least: true}, judged: 2.999}, "**not met**"},
+		"below a ceiling":  {row{aim: atMostOf(1.3, ""), judged: 1.3}, "met"},
+		"above a ceiling":  {row{aim: atMostOf(1.3, ""), judged: 1.301}, "**not met**"},
+		"above a floor":    {row{aim: atLeastOf(3, ""), judged: 3.2}, "met"},
+		"just below floor": {row{aim: atLeastOf(3, ""), judged: 2.999}, "**not met**"},
+		"none at all":      {row{aim: atMostOf(0, ""), judged: 0}, "met"},
+		"one is too many":  {row{aim: atMostOf(0, ""), judged: 1}, "**not met**"},
 	} {
 		if got := tt.row.verdict(); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
@@ -141,7 +146,7 @@ func TestThePageHoldsEveryFigureAndRepeatsThoseWithAims(t *testing.T) {
 	p := page{quick: true, machine: machine{commit: "abc"}, sections: []section{{
 		title: "Reads", how: []string{"By measuring."},
 		rows: []row{
-			{what: "aimed", ours: "2 µs", beside: "Redis: 1 µs", ratio: 2, aim: aim{limit: 1.5, unit: "×"}, judged: 2},
+			{what: "aimed", ours: "2 µs", beside: "Redis: 1 µs", ratio: 2, aim: atMostOf(1.5, "×"), judged: 2},
 			{what: "a|b", ours: "3 ms"},
 		},
 	}}}

@@ -1,10 +1,9 @@
-package main
+package bench
 
 import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -20,11 +19,7 @@ import (
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
 )
 
-// loadCommand is this program as the load generator, in a process of its own: what it costs must
-// not be in the figures, nor its garbage collector in the latencies.
-const loadCommand = "load"
-
-// order is what the load generator reads from stdin.
+// order is what the generator of commands is told.
 type order struct {
 	Addr, Token string
 	Rooms       []int64
@@ -35,19 +30,15 @@ type order struct {
 	Run   string
 }
 
-// loadReport is what it writes to stdout.
+// loadReport is what came of it.
 type loadReport struct {
 	Acknowledged int64
 	Elapsed      time.Duration
 	P50, P99     time.Duration
 }
 
-// serveLoad carries out one order. One answer that is no 200 fails it.
-func serveLoad(ctx context.Context, in io.Reader, out io.Writer) error {
-	var o order
-	if err := json.NewDecoder(in).Decode(&o); err != nil {
-		return err
-	}
+// run carries out one order. One answer that is no 200 fails it.
+func (o order) run(ctx context.Context) (report loadReport, err error) {
 	took := make([][]time.Duration, o.Clients)
 	g, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
@@ -59,13 +50,13 @@ func serveLoad(ctx context.Context, in io.Reader, out io.Writer) error {
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return err
+		return report, err
 	}
 	all := slices.Concat(took...)
 	slices.Sort(all)
-	return json.NewEncoder(out).Encode(loadReport{
+	return loadReport{
 		Acknowledged: int64(len(all)), Elapsed: time.Since(began), P50: percentile(all, 0.5), P99: percentile(all, 0.99),
-	})
+	}, nil
 }
 
 // client edits one room after the other on its own connection until end, each command after the

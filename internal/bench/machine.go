@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,21 +16,30 @@ import (
 // aptPackages is what the bench needs besides Go, on Debian.
 const aptPackages = "wrk redis-server redis-tools util-linux"
 
-// needs finds the programs, or says how to get them.
-func needs(programs ...string) error {
-	var missing []string
+// packageOf names the Debian package of a program.
+var packageOf = map[string]string{
+	"wrk": "wrk", "redis-server": "redis-server", "redis-benchmark": "redis-tools", "redis-cli": "redis-tools", "taskset": "util-linux",
+}
+
+// redisPrograms are what a comparison with Redis takes.
+var redisPrograms = []string{"redis-server", "redis-benchmark", "redis-cli", "taskset"}
+
+// lacks says what is missing of the programs, and in which Debian packages it is; "" when all are there.
+func lacks(programs ...string) string {
+	var names, packages []string
 	for _, name := range programs {
 		if _, err := exec.LookPath(name); err != nil {
-			missing = append(missing, name)
+			names, packages = append(names, name), append(packages, packageOf[name])
 		}
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("missing: %s; get them with\n\tapt-get install -y %s", strings.Join(missing, ", "), aptPackages)
+	switch {
+	case len(names) > 0:
+		slices.Sort(packages)
+		return strings.Join(names, ", ") + " not found (Debian: " + strings.Join(slices.Compact(packages), " ") + ")"
+	case slices.Contains(programs, "taskset") && runtime.NumCPU() < 2:
+		return "this takes two cores, one for the server and one for the load"
 	}
-	if runtime.NumCPU() < 2 {
-		return fmt.Errorf("this takes two cores: one for the server, one for the load")
-	}
-	return nil
+	return ""
 }
 
 // machine is where and of what the figures are.
@@ -55,10 +65,25 @@ func (m machine) rows() [][]string {
 	}
 }
 
+// measured are the files that a run replaces: they do not count as changes.
+var measured = []string{":!docs/reference/benchmarks.md", ":!docs/images/overload.svg"}
+
+// commit is what the Go toolchain stamped into the binary; where it stamps nothing, that of the folder, which
+// `make bench` has just built.
 func commit(ctx context.Context) string {
-	hash := said(ctx, "git", "rev-parse", "--short=12", "HEAD")
-	// The page that this run replaces does not count as a change.
-	if changed := said(ctx, "git", "status", "--porcelain", "--", ".", ":!docs/reference/benchmarks.md"); changed != "" && hash != "" {
+	settings := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			settings[s.Key] = s.Value
+		}
+	}
+	hash, changed := settings["vcs.revision"], settings["vcs.modified"] == "true"
+	if hash == "" {
+		hash = said(ctx, "git", "rev-parse", "HEAD")
+		changed = said(ctx, "git", append([]string{"status", "--porcelain", "--untracked-files=no", "--", "."}, measured...)...) != ""
+	}
+	hash = hash[:min(12, len(hash))]
+	if hash != "" && changed {
 		return hash + " with changes that are not committed"
 	}
 	return known(hash)

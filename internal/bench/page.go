@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -8,25 +8,37 @@ import (
 
 // aim is a bound of a figure; the zero aim is none.
 type aim struct {
+	sense
 	limit float64
-	// least: the figure must reach the limit; otherwise it must not exceed it.
-	least bool
 	unit  string
 }
 
+type sense uint8
+
+const (
+	atMostLimit sense = iota + 1
+	atLeastLimit
+)
+
+func atMostOf(limit float64, unit string) aim  { return aim{atMostLimit, limit, unit} }
+func atLeastOf(limit float64, unit string) aim { return aim{atLeastLimit, limit, unit} }
+
 func (a aim) String() string {
-	switch {
-	case a.limit == 0:
-		return ""
-	case a.least:
-		return strings.TrimSpace("≥ " + digits(a.limit) + " " + a.unit)
-	default:
-		return strings.TrimSpace("≤ " + digits(a.limit) + " " + a.unit)
+	limit := digits(a.limit)
+	if a.limit == 0 {
+		limit = "0"
 	}
+	switch a.sense {
+	case atMostLimit:
+		return strings.TrimSpace("≤ " + limit + " " + a.unit)
+	case atLeastLimit:
+		return strings.TrimSpace("≥ " + limit + " " + a.unit)
+	}
+	return ""
 }
 
 func (a aim) met(figure float64) bool {
-	if a.least {
+	if a.sense == atLeastLimit {
 		return figure >= a.limit
 	}
 	return figure <= a.limit
@@ -42,10 +54,21 @@ type row struct {
 	judged float64
 }
 
+// against sets a cost beside that of something else; the aim is one of the ratio.
+func against(what, beside string, ours, theirs spread, a aim) row {
+	ratio := ours.median / theirs.median
+	return row{what, ours.show("µs CPU"), beside + ": " + theirs.show("µs CPU"), ratio, a, ratio}
+}
+
+// figure is a number of its own with an aim.
+func figure(what, ours, beside string, judged float64, a aim) row {
+	return row{what: what, ours: ours, beside: beside, aim: a, judged: judged}
+}
+
 // verdict is plain: an aim that is missed by a hair is missed.
 func (r row) verdict() string {
 	switch {
-	case r.aim.limit == 0:
+	case r.aim.sense == 0:
 		return ""
 	case r.aim.met(r.judged):
 		return "met"
@@ -68,6 +91,8 @@ type section struct {
 	rows  []row
 	// how holds paragraphs.
 	how []string
+	// picture is a file beside the page; "": none.
+	picture string
 }
 
 // page is docs/reference/benchmarks.md.
@@ -83,14 +108,15 @@ func (p *page) write(w io.Writer) error {
 	if p.quick {
 		b.WriteString("**A quick run: it shows that the bench works. Its rounds are too short for its figures to mean anything.**\n\n")
 	}
-	b.WriteString("Every figure is the median of at least three rounds, with the smallest and the largest in brackets. Its comparison was measured\n" +
-		"in the same run on the same machine, turn by turn with it: read the ratios, the rest depends on the machine.\n\n")
+	b.WriteString("A figure with brackets is the median of at least three rounds, with the smallest and the largest in them; one without was measured once.\n" +
+		"Its comparison was measured in the same run on the same machine, turn by turn where both take rounds: read the ratios, the rest\n" +
+		"depends on the machine.\n\n")
 	table(&b, []string{"", ""}, p.machine.rows())
 	b.WriteString("## Aims\n\n")
 	var aimed [][]string
 	for _, s := range p.sections {
 		for _, r := range s.rows {
-			if r.aim.limit != 0 {
+			if r.aim.sense != 0 {
 				aimed = append(aimed, r.cells())
 			}
 		}
@@ -102,7 +128,12 @@ func (p *page) write(w io.Writer) error {
 		for i, r := range s.rows {
 			cells[i] = r.cells()
 		}
-		table(&b, columns, cells)
+		if len(cells) > 0 {
+			table(&b, columns, cells)
+		}
+		if s.picture != "" {
+			fmt.Fprintf(&b, "![%s](%s)\n\n", s.title, s.picture)
+		}
 		for _, paragraph := range s.how {
 			b.WriteString(paragraph + "\n\n")
 		}
@@ -115,8 +146,9 @@ func (p *page) write(w io.Writer) error {
 var columns = []string{"what", "Greenroom", "beside it", "ratio", "aim", "verdict"}
 
 const again = "## Run it yourself\n\n```console\n$ sudo apt-get install -y " + aptPackages + "\n$ make bench\n```\n\n" +
-	"It takes about four minutes and both cores: let nothing else run. `go run ./internal/bench -quick` prints a page after half a minute\n" +
-	"that shows whether it works, and `-dir` chooses the disk.\n"
+	"It takes less than ten minutes and both cores: let nothing else run. `greenroom bench --quick` prints a page after a minute or two that\n" +
+	"shows whether it works, `--only reads,batch` measures a part, and `--dir` chooses the disk. `greenroom bench --check` measures nothing and\n" +
+	"compares a hundred million answers with the truth.\n"
 
 // table writes a Markdown table; a bar inside a cell would end the cell.
 func table(b *strings.Builder, head []string, rows [][]string) {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -60,6 +60,16 @@ func cost(pid int, load func() (requests int64, err error)) (float64, error) {
 func pin(ctx context.Context, pid int, cores string) error {
 	if out, err := exec.CommandContext(ctx, "taskset", "-acp", cores, strconv.Itoa(pid)).CombinedOutput(); err != nil {
 		return fmt.Errorf("taskset: %w: %s", err, out)
+	}
+	return nil
+}
+
+// onlyOnCore0 leaves core 1 to the load.
+func onlyOnCore0(ctx context.Context, pids ...int) error {
+	for _, pid := range pids {
+		if err := pin(ctx, pid, "0"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,7 +1,8 @@
-package main
+package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -16,93 +17,123 @@ const (
 	batchOf = 100
 )
 
-// reads measures the CPU time of a read beside Redis.
-func (s *subject) reads(ctx context.Context, l lengths) (section, error) {
-	out := section{title: "Read cost beside Redis"}
-	room := s.QueryURL + "/v1/rooms/" + strconv.FormatInt(s.rooms[0], 10)
-	batch := s.QueryURL + "/v1/rooms?ids=" + join(s.rooms[:batchOf])
-	card, err := get(ctx, room)
-	if err != nil {
-		return out, err
-	}
-	theirs, err := startRedis(ctx)
-	if err != nil {
-		return out, err
-	}
-	defer theirs.Stop()
-	if err := theirs.fill(ctx, batchOf, len(card)); err != nil {
-		return out, err
-	}
-	if err := s.onOneCore(ctx, room, l.warm); err != nil {
-		return out, err
-	}
-	if err := pin(ctx, theirs.Pid(), "0"); err != nil {
-		return out, err
-	}
-	fig, err := s.readRounds(ctx, l, theirs, room, batch)
-	if err != nil {
-		return out, err
-	}
-	if err := pin(ctx, s.Pid(), everyCore()); err != nil {
-		return out, err
-	}
-	out.rows, out.how = fig.rows(), howReads(len(card))
-	return out, nil
+// turn is one server that takes its turn at answering; us is microseconds of CPU per request, one for each round.
+type turn struct {
+	pid  int
+	load func() (int64, error)
+	us   []float64
 }
 
-// readFigures are microseconds of CPU per request, one for each round.
-type readFigures struct{ get, redisGet, batch, redisMGet []float64 }
-
-// readRounds takes turns.
-func (s *subject) readRounds(ctx context.Context, l lengths, theirs *redis, room, batch string) (f readFigures, err error) {
-	mget := append([]string{"MGET"}, keys(batchOf)...)
-	turns := []struct {
-		pid  int
-		into *[]float64
-		load func() (int64, error)
-	}{
-		{s.Pid(), &f.get, func() (int64, error) { return wrk(ctx, room, l.read) }},
-		{theirs.Pid(), &f.redisGet, func() (int64, error) { return theirs.ask(ctx, l.redisGets, "GET", "room:0") }},
-		{s.Pid(), &f.batch, func() (int64, error) { return wrk(ctx, batch, l.read) }},
-		{theirs.Pid(), &f.redisMGet, func() (int64, error) { return theirs.ask(ctx, l.redisMGs, mget...) }},
-	}
-	for range l.rounds {
+// takeTurns lets each answer for a while, again and again.
+func takeTurns(rounds int, turns ...*turn) error {
+	for range rounds {
 		for _, t := range turns {
 			us, err := cost(t.pid, t.load)
 			if err != nil {
-				return f, err
+				return err
 			}
-			*t.into = append(*t.into, us)
+			t.us = append(t.us, us)
 		}
 	}
-	return f, nil
+	return nil
 }
 
-func (f *readFigures) rows() []row {
-	perRoom := func(us []float64) spread {
-		each := make([]float64, len(us))
-		for i := range us {
-			each[i] = us[i] / batchOf
+// reads measures the CPU time of reading one room.
+func (r *run) reads(ctx context.Context) (section, error) {
+	return r.besideRedis(ctx, comparison{
+		what: "`GET /v1/rooms/{id}`", path: "/v1/rooms/" + strconv.FormatInt(r.sut.rooms[0], 10), each: 1,
+		redis: "Redis `GET`", command: []string{"GET", "room:0"}, requests: r.l.redisGets, aim: atMostOf(1.2, "×"),
+	})
+}
+
+// batch measures the CPU time of reading many rooms at a time, for each of them.
+func (r *run) batch(ctx context.Context) (section, error) {
+	return r.besideRedis(ctx, comparison{
+		what: "`GET /v1/rooms?ids=` of 100, per room", path: "/v1/rooms?ids=" + join(r.sut.rooms[:batchOf]), each: batchOf,
+		redis: "Redis `MGET` of 100, per value", command: append([]string{"MGET"}, keys(batchOf)...), requests: r.l.redisMGs, aim: atMostOf(0.25, "×"),
+	})
+}
+
+// comparison is a read of ours and what Redis would do instead.
+type comparison struct {
+	what, path string
+	each       int // rooms in an answer
+	redis      string
+	command    []string
+	requests   int
+	aim        aim
+}
+
+// besideRedis measures it beside Redis, when there is one, and beside a constant answer of net/http.
+func (r *run) besideRedis(ctx context.Context, c comparison) (out section, err error) {
+	s := r.sut
+	card, err := get(ctx, s.QueryURL+"/v1/rooms/"+strconv.FormatInt(s.rooms[0], 10))
+	if err != nil {
+		return out, err
+	}
+	body, err := get(ctx, s.QueryURL+c.path)
+	if err != nil {
+		return out, err
+	}
+	constant, err := r.constant(ctx, "nethttp", len(body))
+	if err != nil {
+		return out, err
+	}
+	defer constant.Stop()
+	ours := &turn{pid: s.Pid(), load: func() (int64, error) { return wrk(ctx, s.QueryURL+c.path, r.l.read) }}
+	plain := &turn{pid: constant.Pid(), load: func() (int64, error) { return wrk(ctx, "http://"+constant.addr+"/", r.l.read) }}
+	turns := []*turn{ours, plain}
+	out.how = []string{howReads(len(card))}
+	var theirs *turn
+	if why := lacks(redisPrograms...); why != "" {
+		out.how = append(out.how, "Without Redis beside it: "+why+".")
+	} else {
+		server, err := startRedis(ctx)
+		if err != nil {
+			return out, err
 		}
-		return spreadOf(each)
+		defer server.Stop()
+		if err := server.fill(ctx, batchOf, len(card)); err != nil {
+			return out, err
+		}
+		theirs = &turn{pid: server.Pid(), load: func() (int64, error) { return server.ask(ctx, c.requests, c.command...) }}
+		turns = []*turn{ours, theirs, plain}
 	}
-	one := func(what, beside string, ours, theirs spread, bound float64) row {
-		ratio := ours.median / theirs.median
-		return row{what, ours.show("µs CPU"), beside + ": " + theirs.show("µs CPU"), ratio, aim{limit: bound, unit: "×"}, ratio}
+	for _, t := range turns {
+		if err := pin(ctx, t.pid, "0"); err != nil {
+			return out, err
+		}
 	}
-	return []row{
-		one("`GET /v1/rooms/{id}`", "Redis `GET`", spreadOf(f.get), spreadOf(f.redisGet), 1.3),
-		one("`GET /v1/rooms?ids=` of 100, per room", "Redis `MGET` of 100, per value", perRoom(f.batch), perRoom(f.redisMGet), 0.25),
+	defer func() { err = errors.Join(err, pin(ctx, s.Pid(), everyCore())) }()
+	if _, err := plain.load(); err != nil { // it notices its one core meanwhile
+		return out, err
 	}
+	if err := s.onOneCore(ctx, s.QueryURL+c.path, r.l.warm); err != nil {
+		return out, err
+	}
+	if err := takeTurns(r.l.rounds, turns...); err != nil {
+		return out, err
+	}
+	if theirs != nil {
+		out.rows = append(out.rows, against(c.what, c.redis, perRoom(ours.us, c.each), perRoom(theirs.us, c.each), c.aim))
+	}
+	out.rows = append(out.rows, against(c.what, "net/http, constant", perRoom(ours.us, c.each), perRoom(plain.us, c.each), aim{}))
+	return out, nil
 }
 
-func howReads(size int) []string {
-	return []string{
-		fmt.Sprintf("A room on air, answered in %d bytes of JSON; Redis holds values of exactly that size. Server on core 0, load on core 1: `wrk -t1 -c%d`\n"+
-			"and `redis-benchmark -c %d`, without pipelining, by turns. The figure is the server's CPU time, user and system, over the requests it\n"+
-			"answered: what one busy core pays for a read, however fast the load generator is. The server's Go runtime had noticed that it has one\n"+
-			"core (`go_sched_gomaxprocs_threads` = 1) before the first round.", size, connections, connections),
+func perRoom(us []float64, rooms int) spread {
+	each := make([]float64, len(us))
+	for i := range us {
+		each[i] = us[i] / float64(rooms)
 	}
+	return spreadOf(each)
+}
+
+func howReads(size int) string {
+	return fmt.Sprintf("A room on air, answered in %d bytes of JSON; Redis holds values of exactly that size, and a net/http server has an answer of the same\n"+
+		"size ready. Server on core 0, load on core 1: `wrk -t1 -c%d` and `redis-benchmark -c %d`, without pipelining, by turns. The figure is the\n"+
+		"server's CPU time, user and system, over the requests it answered: what one busy core pays for a read, however fast the load\n"+
+		"generator is. The server's Go runtime had noticed that it has one core (`go_sched_gomaxprocs_threads` = 1) before the first round.", size, connections, connections)
 }
 
 // onOneCore pins the server to core 0 and loads it until its runtime has noticed: that looks at the

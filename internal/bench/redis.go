@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -17,21 +17,24 @@ type redis struct {
 	host, port string
 }
 
-func startRedis(ctx context.Context) (*redis, error) {
+func startRedis(ctx context.Context, flags ...string) (*redis, error) {
 	addr, err := stage.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
 	host, port, _ := strings.Cut(addr, ":")
-	p, err := stage.Start(nil, "", "redis-server", "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--daemonize", "no")
+	p, err := stage.Start(nil, "", "redis-server", append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--daemonize", "no"}, flags...)...)
 	if err != nil {
 		return nil, err
 	}
 	r := &redis{p, host, port}
-	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+	wait, cancel := context.WithTimeout(ctx, time.Minute) // a million values are being loaded
 	defer cancel()
 	err = p.Until(wait, "answer to PING", func(ctx context.Context) error {
-		_, err := r.cli(ctx, "PING")
+		said, err := r.cli(ctx, "PING") // LOADING until all values are there
+		if err == nil && said != "PONG" {
+			err = errNotYet
+		}
 		return err
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/adapter/ottercache"
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
 	"github.com/greenroomlive/greenroom/internal/app"
@@ -115,7 +114,7 @@ func openStart(dir string) (n *startNode, err error) {
 		return nil, errors.Join(err, n.close())
 	}
 	n.Corridor = app.NewCorridor(app.CorridorConfig{
-		Engines: app.Engines{Rooms: n.rooms, Views: n.views, Bus: memory.NewBus(memory.BusConfig{}), L1: n.l1, Index: noIndex{}},
+		Engines: app.Engines{Rooms: n.rooms, Views: n.views, Bus: noBus{}, L1: n.l1, Index: noIndex{}},
 		Logger:  slog.New(slog.DiscardHandler),
 	})
 	return n, nil

@@ -1,48 +1,79 @@
-package main
+package bench
 
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
+	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	greenroom "github.com/greenroomlive/greenroom/client"
+	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
+	"github.com/greenroomlive/greenroom/internal/bench/proof"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/stage"
 )
 
-// roomCount is how many rooms are on air, and edited.
-const roomCount = 1000
+const (
+	// leastRooms is the largest batch that is asked for.
+	leastRooms = 1000
+	// readyWithin bounds the start of a server over rooms that it has not seen yet.
+	readyWithin = 2 * time.Minute
+	// readyEvery is how often it is asked.
+	readyEvery = 10 * time.Millisecond
+)
 
 // subject is the running server under test.
 type subject struct {
 	*stage.Greenroom
-	client *greenroom.Client
-	token  string
-	rooms  []int64
-	once   sync.Once
+	layout   proof.Layout
+	client   *greenroom.Client
+	grpcAddr string
+	token    string
+	rooms    []int64 // those on air
 }
 
-// startSubject builds the binary, starts it over an empty folder below root, and puts its rooms on air.
-func startSubject(ctx context.Context, root string) (*subject, error) {
-	binary := filepath.Join(root, "greenroom")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/greenroomlive/greenroom/cmd/greenroom")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("build greenroom: %w", err)
+// queryAddr is the C side's host:port.
+func (s *subject) queryAddr() string { return strings.TrimPrefix(s.QueryURL, "http://") }
+
+// start sees to it that the server of the measurements runs.
+func (r *run) start(ctx context.Context) (err error) {
+	if r.sut != nil {
+		return nil
 	}
-	s := &subject{token: rand.Text()}
-	anyPort := "127.0.0.1:0"
-	var err error
-	s.Greenroom, err = stage.StartGreenroom(ctx, binary, "--data", filepath.Join(root, "data"), "--token", s.token,
-		"--query-addr", anyPort, "--query-grpc-addr", anyPort, "--query-admin-addr", anyPort, "--command-addr", anyPort)
+	r.sut, err = r.serve(ctx, "data", allOnAir(r.Rooms), usual)
+	return err
+}
+
+// stop ends it.
+func (r *run) stop() {
+	if r.sut != nil {
+		r.sut.Stop()
+	}
+	r.sut = nil
+}
+
+// serve runs `greenroom dev` over a new folder with these rooms, and waits until it is ready for viewers.
+func (r *run) serve(ctx context.Context, dir string, l proof.Layout, titled func(i int) room.Description, flags ...string) (s *subject, err error) {
+	dir = filepath.Join(r.root, dir)
+	say("preparing %s rooms", thousands(int64(l.Rooms)))
+	if err := furnish(ctx, dir, l, titled); err != nil {
+		return nil, fmt.Errorf("prepare %d rooms: %w", l.Rooms, err)
+	}
+	s = &subject{layout: l, token: rand.Text()}
+	if s.grpcAddr, err = stage.FreeAddr(); err != nil {
+		return nil, err
+	}
+	const anyPort = "127.0.0.1:0"
+	s.Greenroom, err = stage.StartGreenroom(ctx, r.self, append([]string{"--data", dir, "--token", s.token, "--query-addr", anyPort,
+		"--query-grpc-addr", s.grpcAddr, "--query-admin-addr", anyPort, "--command-addr", anyPort}, flags...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -50,37 +81,75 @@ func startSubject(ctx context.Context, root string) (*subject, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: senders, IdleConnTimeout: time.Minute, DisableCompression: true}
 	s.client = greenroom.New(greenroom.CommandURL(s.CommandURL), greenroom.QueryURL(s.QueryURL), greenroom.Token(s.token),
 		greenroom.HTTPClient(&http.Client{Transport: transport}), greenroom.Attempts(1))
-	if err := s.furnish(ctx); err != nil {
+	for i := range l.Rooms {
+		if l.Begins(i) > 1 {
+			s.rooms = append(s.rooms, l.ID(i))
+		}
+	}
+	wait, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := s.Until(wait, "ready for viewers", s.ready); err != nil {
 		s.Stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-// Stop ends the server; more than once is fine.
-func (s *subject) Stop() { s.once.Do(s.Greenroom.Stop) }
+// ready is what a load balancer would ask.
+func (s *subject) ready(ctx context.Context) error {
+	_, err := get(ctx, s.QueryURL+"/readyz")
+	return err
+}
 
-// furnish opens the rooms and puts them on air: those are the rooms that viewers ask for.
-func (s *subject) furnish(ctx context.Context) error {
-	s.rooms = make([]int64, roomCount)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(senders)
-	for i := range s.rooms {
-		g.Go(func() error {
-			made, err := s.client.CreateRoom(ctx, &greenroom.NewRoom{
-				AnchorId: int64(i + 1), Title: fmt.Sprintf("World final, table %d: the last map", i),
-				CoverUrl: "https://img.example.net/covers/world-final.jpg", Tags: []string{"final", "english", "strategy"}, Language: "en",
-			})
-			if err != nil {
-				return err
-			}
-			s.rooms[i] = made.GetRoom().GetId()
-			_, err = s.client.StartRoom(ctx, s.rooms[i])
-			return err
-		})
+// allOnAir are that many rooms on air.
+func allOnAir(rooms int) proof.Layout { return rooming(rooms, rooms) }
+
+// rooming is a layout with ids like those that are minted.
+func rooming(rooms, edited int) proof.Layout {
+	return proof.Layout{First: 7_345_120_812_338_774_016, Step: 4096, Rooms: rooms, Edited: edited}
+}
+
+// usual describes a room of usual size.
+func usual(i int) room.Description {
+	return room.Description{
+		Title: fmt.Sprintf("World final, table %d: the last map", i), CoverURL: "https://img.example.net/covers/world-final.jpg",
+		Tags: []string{"final", "english", "strategy"}, Language: "en",
 	}
-	if err := g.Wait(); err != nil {
-		return fmt.Errorf("open the rooms: %w", err)
+}
+
+// furnish writes the rooms into a new room_b below dir, as the commands would that open and start them: through the
+// doors a million would take minutes.
+func furnish(ctx context.Context, dir string, l proof.Layout, describe func(i int) room.Description) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	b, err := sqlitestore.OpenRooms(filepath.Join(dir, "room_b.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	by := room.By{Now: time.Now().UTC().Truncate(time.Millisecond), Actor: "bench"}
+	for from := 0; from < l.Rooms; from += 256 {
+		err := b.Write(ctx, func(tx command.Tx) error {
+			for i := from; i < min(from+256, l.Rooms); i++ {
+				rm, err := room.Create(by, ident.RoomID(l.ID(i)), ident.AnchorID(i+1), describe(i))
+				if err != nil {
+					return err
+				}
+				if l.Begins(i) > 1 {
+					if err := rm.GoLive(by, room.Publisher{MediaServer: room.Manual}, ident.SessionID(l.ID(i)+1), room.Terms{}); err != nil {
+						return err
+					}
+				}
+				if err := tx.SaveRoom("xanchor", rm); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/bench"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
 )
 
 func commandLine(p *page) error {
-	model, err := cli.Model(app.Command())
+	model, err := cli.Model(app.Command(), bench.Command())
 	if err != nil {
 		return err
 	}
@@ -35,14 +36,14 @@ func commandLine(p *page) error {
 // helpOf is what --help prints.
 func helpOf(command ...string) (string, error) {
 	var out bytes.Buffer
-	if status := cli.Main(append(command, "--help"), &out, &out, app.Command()); status != 0 {
+	if status := cli.Main(append(command, "--help"), &out, &out, app.Command(), bench.Command()); status != 0 {
 		return "", fmt.Errorf("%s --help ended with %d: %s", strings.Join(command, " "), status, out.String())
 	}
 	return out.String(), nil
 }
 
 func configuration(p *page) error {
-	model, err := cli.Model(app.Command())
+	model, err := cli.Model(app.Command(), bench.Command())
 	if err != nil {
 		return err
 	}

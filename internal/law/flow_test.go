@@ -15,7 +15,7 @@ var starters = map[string]string{
 	"internal/door/commandapi":     "Run serves beside the wait for its context",
 	"internal/door/queryapi":       "Run serves beside the wait for its context; a feed's writer lives as long as its connection",
 	"internal/flow/query":          "a load belongs to nobody's request: the first reader who goes away must not fail the others",
-	"internal/bench":               "a program of its own",
+	"internal/bench":               "a command that measures: its loads end with it",
 	"internal/demo":                "a program of its own",
 	"internal/e2e/harness":         "a helper of tests",
 	"internal/stage":               "it waits for the programs it started",
