@@ -17,6 +17,9 @@ var headerPriority = []byte("X-Room-Priority")
 // from a busy one too.
 func classOf(target []byte) (class shed.Class, probe bool) {
 	path, query, _ := bytes.Cut(target, []byte{'?'})
+	if bytes.IndexByte(path, '%') >= 0 || bytes.Contains(path, []byte("/.")) || bytes.Contains(path, []byte("//")) {
+		return shed.Crawl, false // the server makes another path of it, and no client of ours asks like that
+	}
 	switch string(path) {
 	case "/healthz", "/readyz":
 		return 0, true
