@@ -35,10 +35,14 @@ type Admissions struct {
 	Shed *shed.Shedder
 	// Limit is the budget of each client; nil is none.
 	Limit *limit.Limiter
+	// Places bounds the connections and feeds that each client holds; nil is no bound.
+	Places *limit.Places
 	// Proxies say in X-Forwarded-For whose request they pass on.
 	Proxies limit.Proxies
 	// Refused counts; it may be nil.
 	Refused func(class shed.Class, why string)
+	// Crowded counts the connections and feeds that were refused for Places; it may be nil.
+	Crowded func(what string)
 
 	enters *limit.Limiter
 	pace   shed.Pace
@@ -116,12 +120,7 @@ func (s *HTTP) admitsOne(ctx *fasthttp.RequestCtx) bool {
 	if probe {
 		return true
 	}
-	v := visitor{class: class, priority: ctx.Request.Header.PeekBytes(headerPriority), peer: conn.peer}
-	if len(a.Proxies) > 0 {
-		if lines := ctx.Request.Header.PeekAll("X-Forwarded-For"); len(lines) > 0 {
-			v.forwarded = lines[len(lines)-1] // some proxies add a line of their own below the client's
-		}
-	}
+	v := visitor{class: class, priority: ctx.Request.Header.PeekBytes(headerPriority), peer: conn.peer, forwarded: a.forwarded(&ctx.Request.Header)}
 	why, budget := a.judge(conn, v)
 	if a.budgets() {
 		a.tell(&ctx.Response.Header, budget)

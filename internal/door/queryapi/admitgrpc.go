@@ -6,13 +6,10 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
-	"github.com/greenroomlive/greenroom/internal/guard/limit"
 	"github.com/greenroomlive/greenroom/internal/guard/shed"
 )
 
@@ -28,14 +25,7 @@ func (s *GRPC) admits(ctx context.Context, method string) error {
 		return nil
 	}
 	v := visitor{class: class, priority: []byte(first(ctx, "x-room-priority"))}
-	if p, ok := peer.FromContext(ctx); ok {
-		v.peer = limit.Peer(p.Addr)
-	}
-	if len(a.Proxies) > 0 {
-		if lines := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(lines) > 0 {
-			v.forwarded = []byte(lines[len(lines)-1])
-		}
-	}
+	v.peer, v.forwarded = a.caller(ctx)
 	switch why, budget := a.decide(v, time.Since(a.began)); why {
 	case "":
 		return nil

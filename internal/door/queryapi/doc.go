@@ -12,7 +12,7 @@
 // place in the feed from then on, see push. Each gets each event once, in order, or is told where to go on.
 //
 // Bounds: sizes of request line, headers, batches, pages and filters; numbers of connections and of
-// feeds; idle, read and write times. A client that does not read is cut by the write deadline.
+// feeds, in all and of one client; idle, read and write times. A client that does not read is cut by the write deadline.
 //
 // Reads are anonymous and take no credentials, so any web page may make them (CORS). The package
 // decodes, calls one handler and encodes; it writes nothing and cannot reach what could.

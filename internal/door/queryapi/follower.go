@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/guard/limit"
 )
 
 // socketBuffer bounds, in bytes, what the kernel holds for a follower that does not read: some fifty
@@ -26,6 +27,8 @@ type follower struct {
 	// since is when it last took something while more was waiting.
 	since     time.Time
 	requestID string
+	// place is its client's, held until it leaves; nil when nobody counts.
+	place *limit.Place
 }
 
 // shape is the form in which a follower gets its events.
@@ -78,6 +81,11 @@ func (f *follower) take(c net.Conn) error {
 		switch on := c.(type) {
 		case detacher:
 			c = on.detach()
+		case *clientConn:
+			if on.place != nil { // else it is a proxy's, and the place that of who stands behind it
+				f.place = on.place
+			}
+			c = on.Conn
 		case *net.TCPConn:
 			f.conn = on
 			raw, err := on.SyscallConn()

@@ -57,7 +57,7 @@ type GRPC struct {
 
 // NewGRPC makes a server on ln, which Run closes.
 func NewGRPC(c Config, ln net.Listener) *GRPC {
-	s := &GRPC{Config: c, ln: &boundedListener{Listener: ln, max: maxConns, log: c.Log}, patience: writeWithin}
+	s := &GRPC{Config: c, ln: &boundedListener{Listener: c.Admissions.listener(ln, nil), max: maxConns, log: c.Log}, patience: writeWithin}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	return s
 }

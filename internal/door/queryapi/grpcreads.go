@@ -178,6 +178,11 @@ func (s *GRPC) WatchFeed(req *roomv1.WatchFeedRequest, out grpc.ServerStreamingS
 	if s.feeds.Add(1) > maxWatches {
 		return tooManyFeeds(maxWatches)
 	}
+	place, err := s.feedPlace(out.Context())
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
 	s.Feed.Audience().Following.Add(1)
 	defer s.Feed.Audience().Following.Add(-1)
 	ctx, cancel := context.WithCancel(out.Context())

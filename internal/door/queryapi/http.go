@@ -68,7 +68,7 @@ type HTTP struct {
 // NewHTTP makes a server on ln, which Run closes.
 func NewHTTP(c Config, ln net.Listener) *HTTP {
 	s := &HTTP{Config: c, patience: writeWithin, reading: readWithin, gzip: newCompressors()}
-	s.ln = laneListener{pacedListener{&boundedListener{Listener: ln, max: maxConns, refuse: refuseHTTP, log: c.Log}, s}, s}
+	s.ln = laneListener{pacedListener{&boundedListener{Listener: c.Admissions.listener(ln, refuseWith), max: maxConns, refuse: refuseHTTP, log: c.Log}, s}, s}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	s.push = newPush(c, &s.patience)
 	s.server = fasthttp.Server{

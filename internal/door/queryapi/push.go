@@ -89,6 +89,7 @@ func (p *push) room(w *feed.Watcher) error {
 func (p *push) follow(ctx context.Context, c net.Conn, f *follower, head []byte) {
 	if !p.begin() {
 		_ = c.Close()
+		f.place.Leave()
 		return
 	}
 	defer p.replaying.Done()
@@ -97,7 +98,7 @@ func (p *push) follow(ctx context.Context, c net.Conn, f *follower, head []byte)
 	if err := f.take(c); err != nil {
 		p.log.Error("feed not begun", slog.String("error", err.Error()))
 		_ = c.Close()
-		p.left()
+		p.left(f)
 		return
 	}
 	switch err := p.replay(ctx, f, head); {
@@ -171,10 +172,11 @@ func (p *push) end(f *follower, to *sender, err error) {
 // gone gives up a follower's place.
 func (p *push) gone(f *follower) {
 	_ = f.conn.Close()
-	p.left()
+	p.left(f)
 }
 
-func (p *push) left() {
+func (p *push) left(f *follower) {
+	f.place.Leave()
 	p.feeds.Add(-1)
 	p.hub.Audience().Following.Add(-1)
 }

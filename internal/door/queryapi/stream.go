@@ -57,6 +57,11 @@ func (s *HTTP) stream(ctx *fasthttp.RequestCtx, within context.Context, rooms []
 	if err != nil {
 		return err
 	}
+	if !ctx.IsHead() {
+		if f.place, err = s.feedPlace(ctx); err != nil {
+			return err
+		}
+	}
 	h := &ctx.Response.Header
 	h.SetContentType(f.shape.contentType())
 	h.SetCanonical(headerCacheControl, neverStored)
