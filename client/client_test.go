@@ -140,6 +140,8 @@ func TestOnlyWhatPassesIsRetried(t *testing.T) {
 		code         string
 	}{
 		"overload":    {429, 3, `{"error":{"code":"OVERLOADED","message":"m","details":{},"request_id":"r"}}`, "OVERLOADED"},
+		"shed":        {503, 3, `{"error":{"code":"SHED","message":"m","details":{},"request_id":""}}`, "SHED"},
+		"budget":      {429, 3, `{"error":{"code":"RATE_LIMITED","message":"m","details":{},"request_id":""}}`, "RATE_LIMITED"},
 		"not visible": {503, 3, `{"error":{"code":"NOT_YET_VISIBLE","message":"m","details":{},"request_id":"r"}}`, "NOT_YET_VISIBLE"},
 		"no room":     {404, 1, `{"error":{"code":"ROOM_NOT_FOUND","message":"m","details":{"field":"id"},"request_id":"r"}}`, "ROOM_NOT_FOUND"},
 		"a proxy":     {502, 3, `<html>`, greenroom.Unavailable},
@@ -238,6 +240,7 @@ func feedOf(t *testing.T, n int64, connections *int) *greenroom.Client {
 		}
 		if *connections == 2 {
 			w.WriteHeader(503)
+			_, _ = io.WriteString(w, `{"error":{"code":"SHED","message":"m","details":{},"request_id":""}}`)
 			return
 		}
 		from := max(after, 1) // the last one seen comes again: a server that is too kind

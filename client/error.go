@@ -123,7 +123,7 @@ func ofEnvelope(body []byte) *Error {
 }
 
 // passingCodes are the faults of the C side that pass by themselves.
-var passingCodes = []string{"OVERLOADED", "NOT_YET_VISIBLE", "NOT_READY", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
+var passingCodes = []string{"OVERLOADED", "RATE_LIMITED", "SHED", "NOT_YET_VISIBLE", "NOT_READY", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
 
 // unreachable is a call that got no answer.
 func unreachable(cause error) *Error {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxLine bounds one event of the feed, in bytes: the area tree at its largest is below 200 KiB.
@@ -58,7 +59,11 @@ func (c *Client) events(ctx context.Context, path string, q FeedQuery) iter.Seq2
 			if f.query.After != before {
 				failures = 0
 			}
-			if !c.wait(ctx, failures+1, 0) {
+			var least time.Duration
+			if fault != nil {
+				least = fault.wait
+			}
+			if !c.wait(ctx, failures+1, least) {
 				return
 			}
 		}

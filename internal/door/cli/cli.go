@@ -161,6 +161,9 @@ func describe(err error) string {
 	for _, name := range slices.Sorted(maps.Keys(details)) {
 		facts = append(facts, name+" "+details[name])
 	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		facts = append(facts, "is 'greenroom dev' running?")
+	}
 	if requestID != "" {
 		facts = append(facts, "request id "+requestID)
 	}

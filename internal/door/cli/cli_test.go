@@ -225,7 +225,7 @@ func TestFaultsAndUsage(t *testing.T) {
 		{"room get --own 1", statusFault, `^greenroom: ROOM_NOT_FOUND: .*request id \w+\)\n$`},
 		{"room create x --area 9", statusFault, `^greenroom: AREA_NOT_FOUND: there is no area 9 \(field area_id; request id \w+\)\n$`},
 		{"--token wrong room list", statusFault, `^greenroom: UNAUTHENTICATED: `},
-		{"--command-url http://127.0.0.1:1 parked show 9", statusFault, `^greenroom: UNAVAILABLE: `},
+		{"--command-url http://127.0.0.1:1 parked show 9", statusFault, `^greenroom: UNAVAILABLE: .*is 'greenroom dev' running\?\)\n$`},
 		{"token mint --scope root", statusFault, `^greenroom: INVALID_ARGUMENT: .*\(field scope\)\n$`},
 		{"room edit 7", statusFault, `nothing to change`},
 		{"room list --live --anchor 4", statusUsage, `--anchor does not go with --live`},
