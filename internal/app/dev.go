@@ -54,6 +54,16 @@ type Dev struct {
 	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`
 }
 
+// Validate is kong's: what is mistyped is said at once, and not logged again and again.
+func (d *Dev) Validate() error {
+	for _, addr := range d.L2Redis {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("--l2-redis: %w", err)
+		}
+	}
+	return nil
+}
+
 // gcPercent lets the heap grow to three times what lives: with few rooms the live part is small, and commands
 // make much that dies young. With a million rooms that would be gigabytes of nothing: from the memory limit on
 // the collector works more often instead. GOGC and GOMEMLIMIT overrule both.
