@@ -35,7 +35,7 @@ const atMost = 20 * time.Minute
 type Bench struct {
 	Rooms int      `default:"10000" help:"Rooms that are on air and read."`
 	Quick bool     `help:"Short rounds: they show that it works, not how fast."`
-	Only  []string `placeholder:"NAME,…" help:"Measure only these: ${experiments}."`
+	Only  []string `placeholder:"NAME" help:"Measure only these: ${experiments}."`
 	Out   string   `placeholder:"FILE" help:"Write the page to this file instead of stdout."`
 	SVG   string   `name:"svg" placeholder:"FILE" help:"Draw the overload curve into this file."`
 	// Not TempDir: where /tmp is memory, fsync costs nothing and the comparison means nothing.

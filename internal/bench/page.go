@@ -138,7 +138,7 @@ func (p *page) write(w io.Writer) error {
 			b.WriteString(paragraph + "\n\n")
 		}
 	}
-	b.WriteString(again)
+	b.WriteString(inGo + again)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -149,6 +149,18 @@ const again = "## Run it yourself\n\n```console\n$ sudo apt-get install -y " + a
 	"It takes less than ten minutes and both cores: let nothing else run. `greenroom bench --quick` prints a page after a minute or two that\n" +
 	"shows whether it works, `--only reads,batch` measures a part, and `--dir` chooses the disk. `greenroom bench --check` measures nothing and\n" +
 	"compares a hundred million answers with the truth.\n"
+
+// inGo names the benchmarks that need no server, and what holds their allocations.
+const inGo = "## In Go\n\nSingle parts have benchmarks of their own: `go test -run '^$' -bench NAME PACKAGE`.\n\n" +
+	"| what | benchmarks | package | allocations |\n|---|---|---|---|\n" +
+	"| lookup, with the detector in front | `BenchmarkLookup` | `internal/adapter/ottercache` | none: `TestLookupWithTheDetectorDoesNotAllocate`, `TestLookupDoesNotAllocate` |\n" +
+	"| a read on the fast lane | `BenchmarkLane` | `internal/door/queryapi` | none: `TestTheHotPathDoesNotAllocate` |\n" +
+	"| apply | `BenchmarkApply` | `internal/adapter/sqlitestore` | reported |\n" +
+	"| list insert, page, crawl | `BenchmarkChanged`, `BenchmarkLive`, `BenchmarkCrawl` | `internal/flow/query` | reported |\n" +
+	"| detector | `BenchmarkCount` | `internal/guard/hotkey` | none: `TestCountDoesNotAllocate` |\n" +
+	"| limiter | `BenchmarkTake` | `internal/guard/limit` | none: `TestTakeDoesNotAllocate` |\n" +
+	"| admission | `BenchmarkAdmit` | `internal/guard/shed` | none: `TestAdmitDoesNotAllocate` |\n" +
+	"| the checker's look at a card | `BenchmarkScan` | `internal/bench/proof` | none: `TestLookingAtCardsDoesNotAllocate` |\n\n"
 
 // table writes a Markdown table; a bar inside a cell would end the cell.
 func table(b *strings.Builder, head []string, rows [][]string) {
