@@ -40,7 +40,7 @@ func (r *run) fanout(ctx context.Context) (out section, err error) {
 	if err != nil {
 		return out, err
 	}
-	wrote, err := writeCost(frame)
+	wrote, err := writeCost(ctx, frame)
 	if err != nil {
 		return out, err
 	}
@@ -110,23 +110,26 @@ func (s *subject) frame(ctx context.Context, after int64) (size int, err error) 
 }
 
 // writeCost is the CPU time, in microseconds, of a write of so many bytes to a loopback socket that somebody reads.
-func writeCost(size int) (us float64, err error) {
+func writeCost(ctx context.Context, size int) (us float64, err error) {
 	const sockets, turns = 64, 200
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, ln.Close()) }()
-	var from, to [sockets]net.Conn
+	var (
+		from, to [sockets]net.Conn
+		dialer   net.Dialer
+	)
 	for i := range sockets {
-		if from[i], err = net.Dial("tcp4", ln.Addr().String()); err != nil {
+		if from[i], err = dialer.DialContext(ctx, "tcp4", ln.Addr().String()); err != nil {
 			return 0, err
 		}
-		defer from[i].Close()
+		defer func() { _ = from[i].Close() }()
 		if to[i], err = ln.Accept(); err != nil {
 			return 0, err
 		}
-		defer to[i].Close()
+		defer func() { _ = to[i].Close() }()
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

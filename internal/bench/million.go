@@ -144,7 +144,7 @@ func (r *redis) memory(ctx context.Context) (float64, error) {
 			return strconv.ParseFloat(strings.TrimSpace(n), 64)
 		}
 	}
-	return 0, errors.New("Redis does not say what memory it uses")
+	return 0, errors.New("INFO does not say what memory Redis uses")
 }
 
 // pour stores n values of a size as fast as they go in.

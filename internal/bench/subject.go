@@ -26,8 +26,6 @@ const (
 	leastRooms = 1000
 	// readyWithin bounds the start of a server over rooms that it has not seen yet.
 	readyWithin = 2 * time.Minute
-	// readyEvery is how often it is asked.
-	readyEvery = 10 * time.Millisecond
 )
 
 // subject is the running server under test.
