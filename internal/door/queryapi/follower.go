@@ -1,6 +1,7 @@
 package queryapi
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -146,4 +147,4 @@ func (s *sender) left(from syscall.RawConn) bool {
 	return err != nil || !notNow(s.err)
 }
 
-func notNow(err error) bool { return err == syscall.EAGAIN || err == syscall.EINTR }
+func notNow(err error) bool { return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) }

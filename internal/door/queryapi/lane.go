@@ -127,22 +127,15 @@ func (c *lane) unread(b []byte) {
 func (c *lane) answer(b []byte) (done, given int, err error) {
 	var s *space
 	defer func() {
-		if s == nil {
-			return
-		}
-		if err == nil && len(s.out) > 0 {
-			_, err = c.Write(s.out)
-		}
-		c.door.space.put(s)
-		if !c.state.CompareAndSwap(laneAnswering, laneIdle) {
-			err = net.ErrClosed // and whoever gets that closes the connection
+		if s != nil {
+			err = c.answered(s, err)
 		}
 	}()
 	for done < len(b) {
 		r, is := readHead(b[done:])
 		refused := c.refuses(&r, is)
 		if (is == plainHead || refused) && s == nil {
-			if !c.state.CompareAndSwap(laneIdle, laneAnswering) && !c.state.CompareAndSwap(laneServers, laneAnswering) {
+			if !c.answering() {
 				return done, 0, net.ErrClosed
 			}
 			s = c.door.space.get()
@@ -171,6 +164,23 @@ func (c *lane) answer(b []byte) (done, given int, err error) {
 		}
 	}
 	return done, 0, nil
+}
+
+// answering takes the connection; false when it was closed meanwhile.
+func (c *lane) answering() bool {
+	return c.state.CompareAndSwap(laneIdle, laneAnswering) || c.state.CompareAndSwap(laneServers, laneAnswering)
+}
+
+// answered writes what is left, unless err says that nobody reads, and lets the connection go.
+func (c *lane) answered(s *space, err error) error {
+	if err == nil && len(s.out) > 0 {
+		_, err = c.Write(s.out)
+	}
+	c.door.space.put(s)
+	if !c.state.CompareAndSwap(laneAnswering, laneIdle) {
+		return net.ErrClosed // and whoever gets that closes the connection
+	}
+	return err
 }
 
 // Close closes the connection, when the answer that is being written is out. A server that stops closes

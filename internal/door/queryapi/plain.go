@@ -46,6 +46,46 @@ var (
 	http11                 = []byte(" HTTP/1.1")
 )
 
+// The headers that the lane looks at.
+type headerName uint8
+
+const (
+	otherName headerName = iota
+	hostName
+	connectionName
+	bodyName     // there is a body, or will be
+	serversName  // what it asks for is the server's to do
+	encodingName // and the rest is kept
+	priorityName
+	forwardedName
+)
+
+// names are they, by their length.
+var names = [...][]struct {
+	name []byte
+	is   headerName
+}{
+	len("Host"):               {{headerHost, hostName}},
+	len("Expect"):             {{headerExpect, bodyName}},
+	len("Connection"):         {{headerConnection, connectionName}},
+	len("If-None-Match"):      {{headerIfNoneMatch, serversName}},
+	len("Content-Length"):     {{headerContentLength, bodyName}},
+	len("Accept-Encoding"):    {{headerAcceptEncoding, encodingName}, {headerPriority, priorityName}, {headerForwarded, forwardedName}},
+	len("Transfer-Encoding"):  {{headerTransferEncoding, bodyName}},
+	len("X-Room-Min-Version"): {{headerMinVersion, serversName}},
+}
+
+func nameOf(name []byte) headerName {
+	if len(name) < len(names) {
+		for i := range names[len(name)] {
+			if n := &names[len(name)][i]; bytes.EqualFold(name, n.name) {
+				return n.is
+			}
+		}
+	}
+	return otherName
+}
+
 // readHead reads a request's head. It is strict: what it calls a whole head has lines that end in CRLF, names
 // that end at their colon, no folded line, and nothing that announces a body or the end of the connection.
 func readHead(b []byte) (r request, is kind) {
@@ -53,65 +93,79 @@ func readHead(b []byte) (r request, is kind) {
 	if !ok {
 		return r, unended(b)
 	}
-	target, _ := bytes.CutPrefix(line, []byte("GET "))
-	if len(target) == len(line) {
-		target, r.isHead = bytes.CutPrefix(line, []byte("HEAD "))
-		if !r.isHead && !bytes.HasPrefix(line, []byte("OPTIONS ")) {
-			return r, oddHead
-		}
+	if is = r.readTarget(line); is == oddHead {
+		return r, is
 	}
-	if r.target, ok = bytes.CutSuffix(target, http11); !ok {
-		return r, oddHead
-	}
-	plain := len(target) < len(line)
-	hosts := 0
-	for {
+	for hosts := 0; ; {
 		if line, rest, ok = cutLine(rest); !ok {
 			return r, unended(rest)
 		}
 		if len(line) == 0 {
+			if hosts != 1 {
+				is = wholeHead
+			}
 			break
 		}
-		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || line[0] <= ' ' || line[colon-1] <= ' ' {
+		name, of := r.readHeader(line)
+		if of == oddHead {
 			return r, oddHead
 		}
-		name, value := line[:colon], line[colon+1:]
-		plain = plain && plainHeader(name, value)
-		switch len(name) {
-		case len("Host"):
-			if bytes.EqualFold(name, headerHost) {
-				hosts++
-				plain = plain && plainHost(bytes.TrimSpace(value))
-			}
-		case len("Connection"):
-			if bytes.EqualFold(name, headerConnection) && !bytes.EqualFold(bytes.TrimSpace(value), keepAlive) {
-				return r, oddHead
-			}
-		case len("If-None-Match"):
-			plain = plain && !bytes.EqualFold(name, headerIfNoneMatch)
-		case len("X-Room-Min-Version"):
-			plain = plain && !bytes.EqualFold(name, headerMinVersion)
-		case len("Accept-Encoding"):
-			switch {
-			case bytes.EqualFold(name, headerAcceptEncoding):
-				r.encodings = true
-			case bytes.EqualFold(name, headerPriority):
-				r.priority = bytes.TrimSpace(value)
-			case bytes.EqualFold(name, headerForwarded):
-				r.forwarded = value
-			}
-		case len("Expect"), len("Content-Length"), len("Transfer-Encoding"):
-			if bytes.EqualFold(name, headerExpect) || bytes.EqualFold(name, headerContentLength) || bytes.EqualFold(name, headerTransferEncoding) {
-				return r, oddHead
-			}
+		is = max(is, of)
+		if name == hostName {
+			hosts++
 		}
 	}
 	r.size = len(b) - len(rest)
-	if plain && hosts == 1 {
-		return r, plainHead
+	return r, is
+}
+
+// readTarget reads the first line.
+func (r *request) readTarget(line []byte) kind {
+	target, isGet := bytes.CutPrefix(line, []byte("GET "))
+	if !isGet {
+		target, r.isHead = bytes.CutPrefix(line, []byte("HEAD "))
 	}
-	return r, wholeHead
+	var ok bool
+	r.target, ok = bytes.CutSuffix(target, http11)
+	switch {
+	case ok && (isGet || r.isHead):
+		return plainHead
+	case ok && bytes.HasPrefix(line, []byte("OPTIONS ")):
+		return wholeHead
+	}
+	return oddHead
+}
+
+// readHeader reads one line behind the first, and says what becomes of a plain head with it.
+func (r *request) readHeader(line []byte) (name headerName, is kind) {
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 || line[0] <= ' ' || line[colon-1] <= ' ' {
+		return otherName, oddHead
+	}
+	name, value := nameOf(line[:colon]), line[colon+1:]
+	is = plainHead
+	if !plainHeader(line[:colon], value) || name == serversName {
+		is = wholeHead
+	}
+	switch name {
+	case bodyName:
+		is = oddHead
+	case connectionName:
+		if !bytes.EqualFold(bytes.TrimSpace(value), keepAlive) {
+			is = oddHead
+		}
+	case hostName:
+		if !plainHost(bytes.TrimSpace(value)) {
+			is = wholeHead
+		}
+	case encodingName:
+		r.encodings = true
+	case priorityName:
+		r.priority = bytes.TrimSpace(value)
+	case forwardedName:
+		r.forwarded = value
+	}
+	return name, is
 }
 
 // plainHeader: letters, digits and dashes, and whatever can be read. The server judges everything else.
