@@ -121,7 +121,7 @@ func (w *Watcher) Until(ctx context.Context, to ident.FeedSeq) ([]Frame, error) 
 		if w.cursor >= to {
 			return nil, nil
 		}
-		reached := to
+		var reached ident.FeedSeq
 		if len(frames) > 0 {
 			frames = frames[:min(ident.FeedSeq(len(frames)), to-w.cursor)]
 			reached = frames[len(frames)-1].Seq
