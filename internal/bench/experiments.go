@@ -24,7 +24,7 @@ type lengths struct {
 // The full rounds are as long as it takes to make a clock tick of CPU time (10 ms) less than a percent.
 var (
 	full = lengths{rounds: 3, warm: 3 * time.Second, read: 4 * time.Second, redisGets: 250_000, redisMGs: 60_000,
-		visible: 15 * time.Second, commands: 6 * time.Second, fsync: 2 * time.Second, apply: 2 * time.Second,
+		visible: 10 * time.Second, commands: 5 * time.Second, fsync: 2 * time.Second, apply: 2 * time.Second,
 		startRooms: 1_000_000, crawlRooms: 200_000, crawl: 20 * time.Second, overload: 3 * time.Second,
 		watchers: 20_000, fanout: 10 * time.Second}
 	quick = lengths{rounds: 3, warm: time.Second, read: time.Second, redisGets: 50_000, redisMGs: 5_000,
