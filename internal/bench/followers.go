@@ -66,17 +66,24 @@ func (s *subject) edited(ctx context.Context, i int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := s.client.GetRoom(ctx, s.rooms[i], greenroom.MinVersion(done.GetRoom().GetVersion())); err != nil {
-		return 0, err
-	}
-	t, err := s.client.TraceRoom(ctx, s.rooms[i], 1)
-	if err != nil {
-		return 0, err
-	}
-	if len(t.GetChanges()) != 1 || t.GetChanges()[0].GetFeedSeq() == 0 {
-		return 0, errors.New("the trace does not tell the newest change")
-	}
-	return t.GetChanges()[0].GetFeedSeq(), nil
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var end int64
+	var failed error
+	err = until(ctx, func() bool {
+		t, err := s.client.TraceRoom(ctx, s.rooms[i], 1)
+		if err != nil {
+			failed = err
+			return true
+		}
+		for _, c := range t.GetChanges() {
+			if c.GetVersion() == done.GetRoom().GetVersion() && c.GetVisibleAt() != nil {
+				end = c.GetFeedSeq()
+			}
+		}
+		return end > 0
+	})
+	return end, errors.Join(err, failed)
 }
 
 // frame is the size of the event after a place, as the feed sends it.

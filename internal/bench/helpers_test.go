@@ -80,14 +80,18 @@ func TestAnswersEndWhereTheySay(t *testing.T) {
 	for b, want := range map[string]int{
 		"": 0, "HTTP/1.1 200 OK\r\nContent-Le": 0, http200: len(http200), http200 + "HTTP": len(http200), "$5\r\nhello\r\n$": 11, "$5": 0,
 	} {
-		if got, err := answerSize([]byte(b)); got != want || err != nil {
+		if got, refused, err := answerSize([]byte(b)); got != want || refused || err != nil {
 			t.Errorf("%q: %d, %v; want %d", b, got, err, want)
 		}
 	}
-	for _, b := range []string{"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "$x\r\n"} {
-		if _, err := answerSize([]byte(b)); err == nil {
+	for _, b := range []string{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "$x\r\n"} {
+		if _, _, err := answerSize([]byte(b)); err == nil {
 			t.Errorf("%q passes for an answer", b)
 		}
+	}
+	const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}"
+	if got, refused, err := answerSize([]byte(busy)); got != len(busy) || !refused || err != nil {
+		t.Errorf("a refusal: %d, %v, %v", got, refused, err)
 	}
 }
 

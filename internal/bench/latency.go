@@ -16,6 +16,7 @@ type target struct {
 
 	capacity       float64 // requests a second, measured
 	p50, p99, p999 []float64
+	refused        int
 }
 
 func getting(addr, path string) string {
@@ -61,6 +62,9 @@ func (r *run) latency(ctx context.Context) (out section, err error) {
 	}
 	out.rows = latencyRows(targets)
 	out.how = append([]string{howLatency}, out.how...)
+	if refused := targets[0].refused; refused > 0 {
+		out.how = append(out.how, fmt.Sprintf("The node refused %s requests because they had waited for too long: something else ran on its core.", thousands(int64(refused))))
+	}
 	return out, nil
 }
 
@@ -86,6 +90,7 @@ func (r *run) latencies(ctx context.Context, targets []*target) error {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 			t.p50, t.p99, t.p999 = append(t.p50, millis(report.P50)), append(t.p99, millis(report.P99)), append(t.p999, millis(report.P999))
+			t.refused += report.Refused
 		}
 	}
 	return nil

@@ -27,6 +27,7 @@ type openOrder struct {
 type openReport struct {
 	Answered       int
 	Rate           float64 // answers per second
+	Refused        int     // 503: not answered
 	P50, P99, P999 time.Duration
 }
 
@@ -45,6 +46,7 @@ type spin struct {
 	byFD    map[int32]*stream
 	began   time.Time
 	took    []time.Duration
+	refused int
 	space   []byte
 }
 
@@ -59,7 +61,7 @@ func (o openOrder) run(ctx context.Context) (report openReport, err error) {
 	}
 	slices.Sort(s.took)
 	return openReport{
-		Answered: len(s.took), Rate: float64(len(s.took)) / o.Length.Seconds(),
+		Answered: len(s.took), Rate: float64(len(s.took)) / o.Length.Seconds(), Refused: s.refused,
 		P50: percentile(s.took, 0.5), P99: percentile(s.took, 0.99), P999: percentile(s.took, 0.999),
 	}, nil
 }
@@ -175,7 +177,7 @@ func (s *spin) take(c *stream, b []byte, now time.Duration) (answered int, err e
 		b = append(c.tail, b...)
 	}
 	for {
-		size, err := answerSize(b)
+		size, refused, err := answerSize(b)
 		if err != nil {
 			return answered, err
 		}
@@ -186,7 +188,10 @@ func (s *spin) take(c *stream, b []byte, now time.Duration) (answered int, err e
 		answered++
 		due := c.due[0]
 		c.due = c.due[1:]
-		if counts := now - s.Warm; counts >= 0 && due >= s.Warm || s.Rate == 0 && counts >= 0 {
+		switch counts := now >= s.Warm && (due >= s.Warm || s.Rate == 0); {
+		case refused:
+			s.refused++
+		case counts:
 			s.took = append(s.took, now-due)
 		}
 		if s.Rate == 0 {
@@ -204,32 +209,33 @@ var (
 	lengthIs = []byte("Content-Length: ")
 )
 
-// answerSize is the size of the answer that b begins with, 0 when its head is not whole yet. It knows 200s of HTTP
-// and values of Redis.
-func answerSize(b []byte) (int, error) {
+// answerSize is the size of the answer that b begins with, 0 when its head is not whole yet. It knows 200s and 503s of
+// HTTP and values of Redis.
+func answerSize(b []byte) (size int, refused bool, err error) {
 	if len(b) == 0 {
-		return 0, nil
+		return 0, false, nil
 	}
 	if b[0] == '$' {
 		line, _, ok := bytes.Cut(b[1:], []byte("\r\n"))
 		if !ok {
-			return 0, nil
+			return 0, false, nil
 		}
 		n, err := strconv.Atoi(string(line))
-		return 1 + len(line) + 2 + n + 2, err
+		return 1 + len(line) + 2 + n + 2, false, err
 	}
 	head := bytes.Index(b, headEnd)
 	if head < 0 {
-		return 0, nil
+		return 0, false, nil
 	}
-	if !bytes.HasPrefix(b, []byte("HTTP/1.1 200 ")) {
-		return 0, fmt.Errorf("answered %.100q", b)
+	refused = bytes.HasPrefix(b, []byte("HTTP/1.1 503 "))
+	if !refused && !bytes.HasPrefix(b, []byte("HTTP/1.1 200 ")) {
+		return 0, false, fmt.Errorf("answered %.100q", b)
 	}
 	_, after, ok := bytes.Cut(b[:head], lengthIs)
 	if !ok {
-		return 0, fmt.Errorf("no Content-Length: %.300q", b[:head])
+		return 0, false, fmt.Errorf("no Content-Length: %.300q", b[:head])
 	}
 	line, _, _ := bytes.Cut(after, []byte("\r\n"))
 	n, err := strconv.Atoi(string(line))
-	return head + len(headEnd) + n, err
+	return head + len(headEnd) + n, refused, err
 }

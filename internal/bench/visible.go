@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	greenroom "github.com/greenroomlive/greenroom/client"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
 )
 
 const (
@@ -32,6 +33,8 @@ type visibleRound struct {
 	rate                       float64
 	// superseded are commits that never were the newest when the views were written.
 	superseded int
+	// refused are reads that the node had no time for.
+	refused int
 }
 
 // visible measures how long after a commit viewers see it, at 1,000 commands a second.
@@ -69,12 +72,16 @@ func (s *subject) visibleRound(ctx context.Context, rooms []int64, length time.D
 		g.Go(func() error {
 			for d := range due {
 				toAck, fromAck, err := s.edit(ctx, rooms[d.n%len(rooms)], d)
-				if err != nil {
+				refused := greenroom.HasCode(err, fault.Shed.Name)
+				if err != nil && !refused {
 					return err
 				}
 				mu.Lock()
 				r.toAck = append(r.toAck, toAck)
-				if fromAck > 0 {
+				switch {
+				case refused:
+					r.refused++
+				case fromAck > 0:
 					r.fromAck = append(r.fromAck, fromAck)
 				}
 				mu.Unlock()
@@ -187,13 +194,14 @@ func visibleRows(rounds []visibleRound) []row {
 
 func howVisible(rounds []visibleRound) []string {
 	var rate []float64
-	sent, seen, watched, superseded := 0, 0, 0, 0
+	sent, seen, watched, superseded, refused := 0, 0, 0, 0, 0
 	for _, r := range rounds {
 		rate = append(rate, r.rate)
 		sent += len(r.toAck)
 		seen += len(r.fromCommit)
 		watched += len(r.fromAck)
 		superseded += r.superseded
+		refused += r.refused
 	}
 	return []string{
 		fmt.Sprintf("Title edits over %s rooms on air, through the public client (Connect, protobuf, each with an Idempotency-Key), in an open loop of\n"+
@@ -202,9 +210,9 @@ func howVisible(rounds []visibleRound) []string {
 		fmt.Sprintf("*Commit → visible* is exact: from the fsynced commit to the replaced answer in L1, by the server's own clock, as every room's trace\n"+
 			"(`GET /v1/ops/rooms/{id}:trace`) tells it of %s changes (%s more were overtaken by a newer version before they could be shown).\n"+
 			"*Acknowledged → read* is what a writer with the version in hand waits for: `X-Room-Min-Version` asked right after the answer to the\n"+
-			"command, until the card is read and decoded; %s samples. It is an upper bound that includes an HTTP request, and can be shorter than the\n"+
+			"command, until the card is read and decoded; %s samples, and %s reads that the node refused, having no time for them. It is an upper bound that includes an HTTP request, and can be shorter than the\n"+
 			"first, since a change may be visible before its writer hears that it is committed.",
-			thousands(int64(seen)), thousands(int64(superseded)), thousands(int64(watched))),
+			thousands(int64(seen)), thousands(int64(superseded)), thousands(int64(watched)), thousands(int64(refused))),
 		"*Due → acknowledged* counts from the moment the open loop wanted to send: it holds the wait for the group's fsync.",
 	}
 }
