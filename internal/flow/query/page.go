@@ -34,6 +34,8 @@ type LiveQuery struct {
 	PageToken string
 }
 
+func (q *LiveQuery) unfiltered() bool { return q.Area == 0 && q.Tag == "" && q.Language == "" }
+
 // LivePage is a page of one snapshot. Which rooms it lists, and in which order, is the
 // snapshot's; their cards are the newest known.
 type LivePage struct {
@@ -45,7 +47,7 @@ type LivePage struct {
 	// Snapshot names the snapshot.
 	Snapshot string
 	// Total is the number of rooms on all pages, counted when the crawl began; negative when it is not
-	// known, as of filters combined.
+	// known, as of filters combined, or of a filter in a crowd of crawlers.
 	Total int64
 }
 

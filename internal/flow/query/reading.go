@@ -49,7 +49,11 @@ func (s *snapshot) read(q LiveQuery) *reading {
 			rarest, fewest = i, n
 		}
 	}
-	if len(v.also) == 1 {
+	// The shelves count the rooms of now, and a crowd of crawlers is given a snapshot of a little while ago.
+	switch {
+	case q.unfiltered():
+		v.total = int64(s.rooms)
+	case len(v.also) == 1 && s.at == s.board.now:
 		v.total = int64(fewest)
 	}
 	for sh := range v.also[rarest] {

@@ -29,6 +29,7 @@ type snapshot struct {
 	id    uint64
 	board *board
 	at    moment
+	rooms int   // of the board then
 	areas *Tree // the tree then: what an area has below it does not change in mid-crawl; nil: not known
 	cut   time.Time
 	used  time.Time
@@ -60,7 +61,7 @@ func (s *snapshots) of(b *board, areas *Tree, now time.Time) *snapshot {
 		s.touch(l, now)
 		return l
 	}
-	n := &snapshot{id: s.next, board: b, at: b.now, areas: areas, cut: now, used: now}
+	n := &snapshot{id: s.next, board: b, at: b.now, rooms: len(b.rooms), areas: areas, cut: now, used: now}
 	s.next++
 	n.byCut, n.byUse = s.byCut.PushBack(n), s.byUse.PushBack(n)
 	s.byID[n.id], s.latest, b.seen = n, n, b.now

@@ -88,3 +88,36 @@ func TestATokenMadeByHandBreaksNothing(t *testing.T) {
 		t.Errorf("rooms %v", ids)
 	}
 }
+
+// TestACrowdsTotalIsItsSnapshots: with very many crawlers the next ones share a snapshot that is a little old,
+// and its size is what they are told, not that of the list of now.
+func TestACrowdsTotalIsItsSnapshots(t *testing.T) {
+	b, now := newBoard(), time.Unix(0, 0)
+	b.filled()
+	var kept snapshots
+	kept.init()
+	start := func(id int) {
+		b.apply(&view.RoomCard{ID: ident.RoomID(id), Version: 1, Tags: []string{"chess"}, Live: view.LiveState{Status: view.Live}})
+	}
+	for id := range calmSnapshots {
+		start(id + 1)
+		kept.of(b, nil, now)
+	}
+	start(calmSnapshots + 1)
+	crowded := kept.of(b, nil, now)
+	if crowded.at == b.now {
+		t.Fatal("the snapshot is of now: there is no crowd")
+	}
+	for _, q := range []LiveQuery{{}, {Tag: "chess"}} {
+		v := crowded.read(q)
+		ids, _, more := v.page(make([]ident.RoomID, 0, 2*calmSnapshots), v.after)
+		if len(ids) != calmSnapshots || more || (v.total != int64(len(ids)) && (q.unfiltered() || v.total >= 0)) {
+			t.Errorf("%+v: %d rooms are listed, %d are announced", q, len(ids), v.total)
+		}
+	}
+	b.apply(&view.RoomCard{ID: 1, Version: 2})
+	now = now.Add(cutEvery)
+	if v := kept.of(b, nil, now).read(LiveQuery{Tag: "chess"}); v.total != calmSnapshots {
+		t.Errorf("a fresh snapshot announces %d rooms, want %d", v.total, calmSnapshots)
+	}
+}
