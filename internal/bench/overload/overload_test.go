@@ -71,9 +71,11 @@ func TestTheFiguresAreTheNodes(t *testing.T) {
 	if _, _, err := load.Run(t.Context()); err == nil {
 		t.Error("a node that is not there was measured")
 	}
+	_ = node.Close()
+	<-ended
+	mu.Lock() // a handler may outlive the server's Close
+	defer mu.Unlock()
 	if !strings.Contains(points[0].String(), "entered") || len(clients) < 2 {
 		t.Errorf("%s by %d clients", points[0], len(clients))
 	}
-	_ = node.Close()
-	<-ended
 }
