@@ -56,6 +56,7 @@ var (
 	StoreUnavailable    = add("STORE_UNAVAILABLE", 503, grpcUnavailable, true, "The database did not take the change: locked, full or gone. Nothing was changed.")
 	NotYetVisible       = add("NOT_YET_VISIBLE", 503, grpcUnavailable, true, "The view has not reached X-Room-Min-Version within 500 ms.")
 	NotReady            = add("NOT_READY", 503, grpcUnavailable, true, "The process starts, stops or rebuilds, and cannot answer this truthfully yet.")
+	NotLeader           = add("NOT_LEADER", 503, grpcUnavailable, true, "Another process does this work now: the sequencer of a log, or the projector of a zone; details.leader is its address when it is known.")
 	Shed                = add("SHED", 503, grpcResourceExhausted, true, "The node is asked more than it can answer, and serves what is more urgent; come back after Retry-After.")
 	DeadlineExceeded    = add("DEADLINE_EXCEEDED", 504, grpcDeadlineExceeded, true, "The answer did not come within the request's time. A write may still have happened: repeat it with the same Idempotency-Key.")
 )

@@ -96,6 +96,13 @@ type Position struct {
 	Complete bool
 }
 
+// Claim says that everything committed before At has a feed_seq of at most Seq. It becomes proof of freshness when the
+// feed has reached Seq. The zero Claim says nothing.
+type Claim struct {
+	Seq ident.FeedSeq
+	At  time.Time
+}
+
 // Batch is one transaction's worth of views.
 type Batch struct {
 	Cards []view.RoomCard
