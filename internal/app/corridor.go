@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
-	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
@@ -72,24 +71,34 @@ type CorridorConfig struct {
 }
 
 // Corridor is the whole way of an event in one process, from the command to the viewers' answers:
-// the same parts in the same order whatever the engines are.
+// the same parts in the same order whatever the engines are. In a fleet the four parts live in processes of their
+// own (roles.go), connected by the couriers and by room_c instead of by calls.
 type Corridor struct {
-	Anchor    *command.Anchor
-	Leases    *command.Leases
-	Relay     *relay.Relay
-	Direct    *relay.Direct
-	Heart     *relay.Heart
-	Projector *project.Projector
-	Reads     *query.Rooms
-	Search    *search.Search
-	Feed      *feed.Hub
-
-	queue project.Queue
-	beats project.Beats
+	*commanding
+	*relaying
+	*projection
+	*viewing
 }
 
 // NewCorridor connects the parts; Run brings them to life.
 func NewCorridor(c CorridorConfig) *Corridor {
+	c = c.completed()
+	h := &Corridor{}
+	told := &audience{}
+	h.projection = newProjection(c, c.Rooms, c.Views, c.Bus, told)
+	h.viewing = newViewing(c, h.Projector)
+	told.viewing = h.viewing // it asks the projector how fresh the views are, and so comes after it
+	h.relaying = newRelaying(c, c.Rooms, h.Projector)
+	h.commanding = newCommanding(c, h.Projector)
+	c.Rooms.Subscribe(func(events []event.RoomEvent) {
+		h.committed(events)
+		h.Relay.Committed()
+	})
+	return h
+}
+
+// completed fills in the defaults.
+func (c CorridorConfig) completed() CorridorConfig {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -99,74 +108,17 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	if c.L3 == nil {
 		c.L3 = c.Views
 	}
-	h := &Corridor{queue: c.Bus, beats: c.Bus}
-	h.Anchor = command.NewAnchor(command.Config{
-		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
-	})
-	h.Leases = command.NewLeases(h.Anchor, c.Logger)
-	h.Relay = relay.New(relay.Config{Log: c.Rooms, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter})
-	h.Feed = feed.New(feed.Config{
-		Store: c.Views, Complete: func() bool { return h.Projector.Complete() },
-		Proven: func() (ident.FeedSeq, time.Time) { return h.Projector.Proven() },
-	})
-	h.Projector = project.New(project.Config{
-		Views: c.Views, Source: c.Rooms, Audience: (*audience)(h), Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
-	})
-	h.Reads = query.New(query.Config{
-		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: h.Projector, Now: c.Clock, CountBehind: c.CountBehind,
-		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
-	})
-	h.Search = search.New(search.Config{
-		Index: c.Index, Views: c.Views, Rooms: h.Reads, Complete: h.Projector.Complete, Logger: c.Logger,
-		Ready: func() bool { return h.Ready() == nil },
-	})
-	h.Direct = relay.NewDirect(h.Projector, c.Logger, c.Dropped)
-	h.Heart = relay.NewHeart(c.Rooms, c.Clock, c.Logger, c.Bus, h.Projector)
-	c.Rooms.Subscribe(func(events []event.RoomEvent) {
-		now := c.Clock()
-		for i := range events {
-			c.Observer.Passed(station.Passage{Station: station.Committed, Event: &events[i], At: now})
-		}
-		h.Direct.Send(events)
-		h.Relay.Committed()
-	})
-	return h
+	return c
 }
 
 // Run runs every loop of the corridor until ctx ends or one fails.
 func (h *Corridor) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.Leases.Run(ctx) })
-	g.Go(func() error { return h.Relay.Run(ctx) })
-	g.Go(func() error { return h.Direct.Run(ctx) })
-	g.Go(func() error { return h.Heart.Run(ctx) })
-	g.Go(func() error { return h.Projector.Run(ctx) })
-	g.Go(func() error { return h.queue.Consume(ctx, h.Projector.Apply) })
-	g.Go(func() error {
-		return h.beats.Beats(ctx, func(b event.Beat) { _ = h.Projector.Beat(ctx, b) }) // it never fails
-	})
-	g.Go(func() error { return h.Reads.Run(ctx) })
-	g.Go(func() error { return h.Reads.RunSecond(ctx) })
-	g.Go(func() error { return h.Reads.RunHot(ctx) })
-	g.Go(func() error { return h.Search.Run(ctx) })
+	for _, part := range []func(context.Context) error{h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run} {
+		g.Go(func() error { return part(ctx) })
+	}
 	return g.Wait()
 }
 
-// audience is the corridor as the projector tells it of changes: first L1, then the feed, so that
-// whoever follows the feed and asks finds at least what the feed said.
-type audience Corridor
-
-// Changed is project.Audience.
-func (a *audience) Changed(c project.Change) {
-	a.Reads.Changed(c.Cards, c.Areas, c.Reset)
-	a.Search.Changed(c.Cards, c.Reset)
-	if c.Reset {
-		a.Feed.Reset(c.Contiguous)
-		return
-	}
-	frames := make([]feed.Frame, len(c.Feed))
-	for i, r := range c.Feed {
-		frames[i] = feed.Frame{Seq: r.Seq, Room: r.Room, Type: r.Type, JSON: r.JSON}
-	}
-	a.Feed.Advance(frames, c.Contiguous)
-}
+// audience is the viewing part of the same process, as the projector tells it of changes.
+type audience struct{ *viewing }

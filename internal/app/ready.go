@@ -7,17 +7,17 @@ import "errors"
 //
 // A node that begins is behind until it has proven otherwise, and cold until its rooms are in memory: viewers
 // that came earlier would be shown what was, and would all at once ask room_c.
-func (h *Corridor) Ready() error {
-	if !h.Projector.Complete() {
+func (v *viewing) Ready() error {
+	if !v.fresh.Complete() {
 		return errors.New("the views are being filled")
 	}
-	if h.Projector.ProvenAt().IsZero() {
+	if v.fresh.ProvenAt().IsZero() {
 		return errors.New("the views have not caught up with the log")
 	}
-	if _, err := h.Reads.LiveIDs(); err != nil {
+	if _, err := v.Reads.LiveIDs(); err != nil {
 		return err
 	}
-	if !h.Reads.Resident() {
+	if !v.Reads.Resident() {
 		return errors.New("the rooms are being brought into memory")
 	}
 	return nil

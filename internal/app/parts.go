@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/flow/feed"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/flow/search"
+	"github.com/greenroomlive/greenroom/internal/flow/station"
+)
+
+// commanding is what every process of the B side runs: it decides, commits, and calls the C side directly.
+type commanding struct {
+	Anchor *command.Anchor
+	Leases *command.Leases
+	Direct *relay.Direct
+
+	clock    func() time.Time
+	observer station.Observer
+}
+
+func newCommanding(c CorridorConfig, ingest relay.Ingest) *commanding {
+	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(ingest, c.Logger, c.Dropped)}
+	b.Anchor = command.NewAnchor(command.Config{
+		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
+	})
+	b.Leases = command.NewLeases(b.Anchor, c.Logger)
+	return b
+}
+
+// committed takes what this process has just committed, in order. It does not block.
+func (b *commanding) committed(events []event.RoomEvent) {
+	now := b.clock()
+	for i := range events {
+		b.observer.Passed(station.Passage{Station: station.Committed, Event: &events[i], At: now})
+	}
+	b.Direct.Send(events)
+}
+
+func (b *commanding) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.Leases.Run(ctx) })
+	g.Go(func() error { return b.Direct.Run(ctx) })
+	return g.Wait()
+}
+
+// relaying is what exactly one process runs for a log: it gives the order, fills the queue, and beats.
+type relaying struct {
+	Relay *relay.Relay
+	Heart *relay.Heart
+}
+
+// newRelaying relays a log; beats go by the queue and to those who are called directly.
+func newRelaying(c CorridorConfig, log relay.Log, direct ...relay.BeatCourier) *relaying {
+	return &relaying{
+		Relay: relay.New(relay.Config{Log: log, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter}),
+		Heart: relay.NewHeart(c.Rooms, c.Clock, c.Logger, append([]relay.BeatCourier{c.Bus}, direct...)...),
+	}
+}
+
+func (r *relaying) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.Relay.Run(ctx) })
+	g.Go(func() error { return r.Heart.Run(ctx) })
+	return g.Wait()
+}
+
+// projection is what exactly one process runs for a room_c: everything that both couriers bring ends in its projector.
+type projection struct {
+	Projector *project.Projector
+
+	queue project.Queue
+	beats project.Beats
+}
+
+// newProjection writes views from what the couriers and the source bring, and tells the audience.
+func newProjection(c CorridorConfig, source project.Source, views project.Views, bus arrivals, audience project.Audience) *projection {
+	return &projection{queue: bus, beats: bus, Projector: project.New(project.Config{
+		Views: views, Source: source, Audience: audience, Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
+	})}
+}
+
+// arrivals is the receiving end of the broker.
+type arrivals interface {
+	project.Queue
+	project.Beats
+}
+
+func (p *projection) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.Projector.Run(ctx) })
+	g.Go(func() error { return p.queue.Consume(ctx, p.Projector.Apply) })
+	g.Go(func() error {
+		return p.beats.Beats(ctx, func(b event.Beat) { _ = p.Projector.Beat(ctx, b) }) // it never fails
+	})
+	return g.Wait()
+}
+
+// following is what knows how far the views have got: the projector itself, or who follows what it wrote.
+type following interface {
+	query.Freshness
+	Proven() (ident.FeedSeq, time.Time)
+}
+
+// viewing is what every viewer node runs: the answers in memory, the search, and the feed.
+type viewing struct {
+	Reads  *query.Rooms
+	Search *search.Search
+	Feed   *feed.Hub
+
+	fresh following
+}
+
+func newViewing(c CorridorConfig, fresh following) *viewing {
+	v := &viewing{fresh: fresh}
+	v.Feed = feed.New(feed.Config{Store: c.Views, Complete: fresh.Complete, Proven: fresh.Proven})
+	v.Reads = query.New(query.Config{
+		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: fresh, Now: c.Clock, CountBehind: c.CountBehind,
+		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
+	})
+	v.Search = search.New(search.Config{
+		Index: c.Index, Views: c.Views, Rooms: v.Reads, Complete: fresh.Complete, Logger: c.Logger,
+		Ready: func() bool { return v.Ready() == nil },
+	})
+	return v
+}
+
+func (v *viewing) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return v.Reads.Run(ctx) })
+	g.Go(func() error { return v.Reads.RunSecond(ctx) })
+	g.Go(func() error { return v.Reads.RunHot(ctx) })
+	g.Go(func() error { return v.Search.Run(ctx) })
+	return g.Wait()
+}
+
+// Changed is project.Audience: first L1, then the feed, so that whoever follows the feed and asks finds at
+// least what the feed said.
+func (v *viewing) Changed(c project.Change) {
+	v.Reads.Changed(c.Cards, c.Areas, c.Reset)
+	v.Search.Changed(c.Cards, c.Reset)
+	if c.Reset {
+		v.Feed.Reset(c.Contiguous)
+		return
+	}
+	frames := make([]feed.Frame, len(c.Feed))
+	for i, r := range c.Feed {
+		frames[i] = feed.Frame{Seq: r.Seq, Room: r.Room, Type: r.Type, JSON: r.JSON}
+	}
+	v.Feed.Advance(frames, c.Contiguous)
+}
