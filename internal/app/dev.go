@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -38,12 +37,7 @@ type Dev struct {
 
 	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
 
-	HookSecret  string         `help:"Shared secret of the media servers' callbacks. Without it callbacks come from --hook-allow only."`
-	HookAllow   []netip.Prefix `placeholder:"NETWORK" help:"Networks whose callbacks need no secret. Default: loopback, unless there is a secret."`
-	SRSAPI      string         `name:"srs-api" placeholder:"URL" help:"API of an SRS to poll, as in http://127.0.0.1:1985."`
-	MediaMTXAPI string         `name:"mediamtx-api" placeholder:"URL" help:"API of a MediaMTX to poll, as in http://127.0.0.1:9997."`
-	IngestURL   string         `default:"rtmp://127.0.0.1:1935/live" help:"Where encoders publish; shown on the room page."`
-	HLSURL      string         `name:"hls-url" placeholder:"URL" help:"Where players find <room id>.m3u8; empty: the room page shows no player."`
+	Media `embed:""`
 
 	ConsoleHosts []string `placeholder:"NAME" help:"Names by which browsers reach the console, besides those of loopback."`
 
@@ -115,7 +109,7 @@ func (d *Dev) Run(ctx context.Context, stdout io.Writer, g *cli.Globals) error {
 		return err
 	}
 	d.announce(env, h, token)
-	return h.run(ctx, func(ctx context.Context) error {
+	return h.process().run(ctx, func(ctx context.Context) error {
 		if err := d.seed(ctx, h.corridor.Anchor); err != nil {
 			return err
 		}

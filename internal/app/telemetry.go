@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"time"
 
@@ -16,27 +17,30 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
+// tracing makes traces, and sends those that are sampled.
+type tracing struct{ *sdktrace.TracerProvider }
+
 // newTracing makes the tracer provider. Without an endpoint nothing is sampled or sent, but
 // trace ids are made and travel with the events all the same.
-func newTracing(ctx context.Context, endpoint string) (*sdktrace.TracerProvider, error) {
+func newTracing(ctx context.Context, endpoint string) (tracing, error) {
 	if endpoint == "" {
-		return sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())), nil
+		return tracing{sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))}, nil
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("--otlp-endpoint: %w", err)
+		return tracing{}, fmt.Errorf("--otlp-endpoint: %w", err)
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/v1/traces" // where collectors listen; the exporter would send to / itself
 	}
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()))
 	if err != nil {
-		return nil, fmt.Errorf("trace exporter %s: %w", endpoint, err)
+		return tracing{}, fmt.Errorf("trace exporter %s: %w", endpoint, err)
 	}
-	return sdktrace.NewTracerProvider(
+	return tracing{sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "greenroom"))),
-	), nil
+	)}, nil
 }
 
 // spans turns the passages of a sampled command's events into spans of its trace: one for
@@ -69,10 +73,22 @@ func (s spans) Passed(p station.Passage) {
 }
 
 // traceparent begins a trace for a command that came without one: from the console or a media server.
-func (h *house) traceparent(ctx context.Context) string {
-	ctx, span := h.tracing.Tracer("greenroom/app").Start(ctx, "command")
+func (t tracing) traceparent(ctx context.Context) string {
+	ctx, span := t.Tracer("greenroom/app").Start(ctx, "command")
 	defer span.End()
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")
+}
+
+// close sends what is left.
+func (t tracing) close(log *slog.Logger) {
+	if t.TracerProvider == nil {
+		return
+	}
+	flush, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := t.Shutdown(flush); err != nil {
+		log.Warn("the last traces were not sent", "error", err)
+	}
 }

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
@@ -71,6 +73,15 @@ func newMetrics() *metrics {
 		m.project.WithLabelValues(what) // a counter that stands at zero can be alarmed on
 	}
 	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// called counts a call of the B side.
+func (m *metrics) called(procedure, code string, took time.Duration) {
+	m.calls.WithLabelValues(procedure, code).Observe(took.Seconds())
 }
 
 func (m *metrics) register(own ...prometheus.Collector) {
