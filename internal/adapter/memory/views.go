@@ -14,7 +14,8 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 )
 
-// Views is room_c in memory: project.Views, query.Views and feed.Store.
+// Views is room_c in memory: project.Views, query.Views, feed.Store, and for those who follow it follow.Store and
+// follow.Witness.
 type Views struct {
 	// Fail, when set, is asked before each write with its batch; an error leaves no trace.
 	Fail func(b project.Batch) error
@@ -25,17 +26,20 @@ type Views struct {
 	areas    []view.Area
 	areasAt  ident.Version
 	at       project.Position
-	parked   []project.Parked
+	parked   []letter
 	lost     bool
+	followed
 }
 
 type viewTables struct {
 	cards map[ident.RoomID]view.RoomCard
-	feed  map[ident.FeedSeq]project.FeedRow
+	// written is the number of the newest transaction that wrote a card.
+	written map[ident.RoomID]int64
+	feed    map[ident.FeedSeq]project.FeedRow
 }
 
 func emptyTables() viewTables {
-	return viewTables{map[ident.RoomID]view.RoomCard{}, map[ident.FeedSeq]project.FeedRow{}}
+	return viewTables{map[ident.RoomID]view.RoomCard{}, map[ident.RoomID]int64{}, map[ident.FeedSeq]project.FeedRow{}}
 }
 
 // NewViews makes empty views.
@@ -58,14 +62,15 @@ func (v *Views) Reopen(context.Context) (bool, error) {
 	lost := v.lost
 	if lost {
 		v.is, v.shadowed, v.areas, v.areasAt, v.at, v.parked, v.lost = emptyTables(), false, nil, 0, project.Position{}, nil, false
+		v.followed = followed{copy: v.copy + 1}
 	}
 	return lost, nil
 }
 
-func (t viewTables) put(b project.Batch) (taken []ident.RoomID) {
+func (t viewTables) put(b project.Batch, number int64) (taken []ident.RoomID) {
 	for _, c := range b.Cards {
 		if c.Version > t.cards[c.ID].Version {
-			t.cards[c.ID] = c
+			t.cards[c.ID], t.written[c.ID] = c, number
 			taken = append(taken, c.ID)
 		}
 	}
@@ -84,19 +89,23 @@ func (v *Views) Write(_ context.Context, b project.Batch) ([]ident.RoomID, error
 	if err := v.Fail(b); err != nil {
 		return nil, err
 	}
-	taken := v.is.put(b)
+	v.write++
+	taken := v.is.put(b, v.write)
 	if v.shadowed {
-		v.next.put(b)
+		v.next.put(b, v.write)
 	}
 	if b.AreasVersion > v.areasAt {
-		v.areas, v.areasAt = b.Areas, b.AreasVersion
+		v.areas, v.areasAt, v.areasWrite = b.Areas, b.AreasVersion, v.write
 	}
 	if b.Position != nil {
 		v.at = *b.Position
 	}
 	for _, p := range b.Park {
 		p.ID = int64(len(v.parked)) + 1
-		v.parked = append(v.parked, p)
+		v.parked = append(v.parked, letter{p, v.proven.At})
+	}
+	if len(b.Park)+len(b.Heal) > 0 {
+		v.parkedWrite = v.write
 	}
 	for _, h := range b.Heal {
 		v.heal(h)
@@ -152,7 +161,7 @@ func (v *Views) Parked(_ context.Context, q project.ParkedQuery) ([]project.Park
 	for _, p := range slices.Backward(v.parked) {
 		if (q.ID == 0 || p.ID == q.ID) && (q.Room == 0 || p.Room == q.Room) && (q.Before == 0 || p.ID < q.Before) &&
 			(!q.Open || p.HealedAt.IsZero()) && len(out) < q.Limit {
-			out = append(out, p)
+			out = append(out, p.Parked)
 		}
 	}
 	return out, nil
@@ -175,7 +184,8 @@ func (v *Views) WriteShadow(_ context.Context, b project.Batch) error {
 	if !v.shadowed {
 		return errNoShadow
 	}
-	v.next.put(b)
+	v.write++
+	v.next.put(b, v.write)
 	return nil
 }
 
@@ -197,6 +207,7 @@ func (v *Views) Switch(context.Context) error {
 		return errNoShadow
 	}
 	v.is, v.shadowed = v.next, false
+	v.began()
 	return nil
 }
 
@@ -213,6 +224,8 @@ func (v *Views) Reset(_ context.Context, p project.Position) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.is, v.shadowed, v.areas, v.areasAt, v.parked, v.at = emptyTables(), false, nil, 0, nil, p
+	v.began()
+	v.parkedWrite, v.areasWrite, v.proven = v.write, v.write, project.Claim{}
 	return nil
 }
 
