@@ -16,7 +16,8 @@ type Store interface {
 	Standing(ctx context.Context) (Standing, error)
 	// Since returns, of one committed snapshot, the cards that transactions after the given one wrote, in the order of
 	// the newest transaction that wrote each, at most limit of them and all of the last transaction that is
-	// touched; and the feed rows behind a position, at most limit.
+	// touched; and the feed rows behind a position up to the feed's gapless end, in order, at most limit. The rows
+	// wait for the page that ends the cards: who hears of an event finds its card.
 	Since(ctx context.Context, after Mark, limit int) (Delta, error)
 	// Held lists the rooms that are parked and since when their cards are not proven.
 	Held(ctx context.Context) (map[ident.RoomID]time.Time, error)
