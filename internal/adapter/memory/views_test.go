@@ -28,3 +28,10 @@ func TestViewsKeepTheContract(t *testing.T) {
 		}
 	})
 }
+
+func TestViewsCanBeFollowed(t *testing.T) {
+	storetest.Followed(t, func(*testing.T) storetest.FollowedLevers {
+		views := memory.NewViews()
+		return storetest.FollowedLevers{Store: views, Reopen: func() storetest.FollowedStore { return views }, Lose: views.Lose}
+	})
+}
