@@ -1,0 +1,72 @@
+package mysqlstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/greenroomlive/greenroom/internal/adapter/mysqlstore"
+	"github.com/greenroomlive/greenroom/internal/stage"
+)
+
+// server is the one MariaDB of this package's tests; nil where it is not installed.
+var server *stage.MariaDB
+
+func TestMain(m *testing.M) { os.Exit(withServer(m)) }
+
+func withServer(m *testing.M) (code int) {
+	if stage.MissingMariaDB() != "" {
+		return m.Run() // each test that needs it says so
+	}
+	dir, err := os.MkdirTemp("", "mysqlstore")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if server, err = stage.StartMariaDB(ctx, dir); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer func() { server.Kill() }()
+	before := goleak.IgnoreCurrent() // whoever waits for the server
+	if code = m.Run(); code == 0 {
+		if err := goleak.Find(before, goleak.IgnoreAnyFunction("github.com/greenroomlive/greenroom/internal/stage.Start.func1")); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
+	return code
+}
+
+// databases numbers them, one for each test.
+var databases atomic.Int64
+
+// database makes an empty one, migrated for the side, and returns its DSN.
+func database(t testing.TB, side mysqlstore.Side) string {
+	t.Helper()
+	dsn := emptyDatabase(t)
+	if _, err := mysqlstore.Migrate(t.Context(), dsn, side); err != nil {
+		t.Fatal(err)
+	}
+	return dsn
+}
+
+func emptyDatabase(t testing.TB) string {
+	t.Helper()
+	if server == nil {
+		t.Skipf("this machine lacks the Debian package %s", stage.MissingMariaDB())
+	}
+	name := fmt.Sprintf("room_%d", databases.Add(1))
+	if err := server.CreateDatabase(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	return server.DSN(name)
+}
