@@ -9,6 +9,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
@@ -59,7 +60,7 @@ func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq, ask bool) (
 	}
 	before := p.At() // the couriers move it on while the log answers
 	asked := p.clock()
-	if !ask && p.proof.beats(asked) {
+	if !ask && p.proof.Told(asked) && asked.Sub(p.asked) < lookAnyway {
 		return before.Contiguous, p.healDue(ctx)
 	}
 	head, err := p.source.Head(ctx)
@@ -78,8 +79,8 @@ func (p *Projector) look(ctx context.Context, stalled ident.FeedSeq, ask bool) (
 		p.mu.Unlock()
 		return 0, p.startOver(ctx, head)
 	}
-	p.proof.take(head.Epoch, claim{head.Seq + ident.FeedSeq(head.Pending), asked})
-	p.proof.lookedAt(asked)
+	p.proof.Take(head.Epoch, proof.Claim{Seq: head.Seq + ident.FeedSeq(head.Pending), At: asked})
+	p.asked = asked
 	at := p.At().Contiguous
 	if head.Seq > at && at == stalled {
 		if err := p.catchUp(ctx, head); err != nil {
@@ -113,7 +114,7 @@ func (p *Projector) settle(ctx context.Context) error {
 	if !p.At().Complete {
 		return p.fill(ctx)
 	}
-	p.proof.filled.Store(true)
+	p.proof.Filled()
 	return nil
 }
 
@@ -143,7 +144,7 @@ func (p *Projector) resume(ctx context.Context, at Position) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at, p.areas, p.told = at, areas, at.Epoch
-	p.proof.stands(at)
+	p.proof.Stands(at.Epoch, at.Contiguous)
 	for _, d := range open {
 		p.parked[d.Room] = &parkedRoom{}
 		p.held.hold(d.Room, time.Time{}) // how old its card is, nobody remembers
@@ -159,7 +160,7 @@ func (p *Projector) forget(at Position) {
 	clear(p.versions)
 	p.held.free(slices.Collect(maps.Keys(p.parked))...)
 	clear(p.parked)
-	p.proof.void(at)
+	p.proof.Void(at.Epoch, at.Contiguous)
 }
 
 // startOver empties the views for a log that they do not belong to, and fills them.
@@ -219,7 +220,7 @@ func (p *Projector) fill(ctx context.Context) error {
 	if err := p.write(ctx, Batch{Position: &at}); err != nil {
 		return err
 	}
-	p.proof.filled.Store(true)
+	p.proof.Filled()
 	return nil
 }
 
@@ -289,7 +290,7 @@ func (p *Projector) skipTo(ctx context.Context, seq ident.FeedSeq) error {
 	p.mu.Lock()
 	at := p.at
 	at.Contiguous, at.Complete = seq, false
-	p.proof.void(p.at) // the end is reached, what happened before it is not shown
+	p.proof.Void(p.at.Epoch, p.at.Contiguous) // the end is reached, what happened before it is not shown
 	err := p.write(ctx, Batch{Position: &at})
 	p.mu.Unlock()
 	p.lookNow()

@@ -2,24 +2,45 @@ package project
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
 // Delivery is what a courier hands to Apply.
 type Delivery struct {
 	Courier station.Courier
-	Event   event.RoomEvent
+	// Event is whole, unless Read is set: then it holds no more than room, version, epoch, feed_seq and the times
+	// of commit and publishing, which is enough to know an event that came before.
+	Event event.RoomEvent
+	// Read reads Raw. Not nil: nobody has read it yet.
+	Read func(raw []byte) (event.RoomEvent, error)
 	// Room is known from the address even when the event itself cannot be read.
 	Room       ident.RoomID
 	ReceivedAt time.Time
 	// Unreadable says why the event could not be decoded; Raw is what arrived.
 	Unreadable error
 	Raw        []byte
+}
+
+// Open reads what has not been read.
+func (d *Delivery) Open() {
+	if d.Read == nil {
+		return
+	}
+	d.Event, d.Unreadable = d.Read(d.Raw)
+	d.Read = nil
+	if d.Unreadable == nil && d.Event.RoomID != d.Room {
+		d.Unreadable = fmt.Errorf("event %s arrived under the address of room %s", d.Event.ID(), d.Room)
+	}
+	if d.Unreadable == nil {
+		d.Raw = nil
+	}
 }
 
 // Queue is the broker's receiving end.
@@ -96,12 +117,8 @@ type Position struct {
 	Complete bool
 }
 
-// Claim says that everything committed before At has a feed_seq of at most Seq. It becomes proof of freshness when the
-// feed has reached Seq. The zero Claim says nothing.
-type Claim struct {
-	Seq ident.FeedSeq
-	At  time.Time
-}
+// Claim is proof.Claim.
+type Claim = proof.Claim
 
 // Batch is one transaction's worth of views.
 type Batch struct {

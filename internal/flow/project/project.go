@@ -21,6 +21,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
@@ -57,7 +58,8 @@ type Projector struct {
 	areas    ident.Version
 	parked   map[ident.RoomID]*parkedRoom
 	held     held
-	proof    proof
+	proof    proof.Proof
+	asked    time.Time // when the log was asked last; Run's alone
 	wroteAt  time.Time // when the newest transaction was done
 	// behind asks Run to look at the log now instead of at the next tick.
 	behind chan struct{}
@@ -96,18 +98,15 @@ func (p *Projector) Push(ctx context.Context, events []event.RoomEvent) error {
 }
 
 // Apply applies a batch. Nil means that the batch is dealt with: applied, known already, or parked.
-// An error means that the store does not take anything now; the caller brings the batch again.
+// An error means that the store does not take anything now; the caller brings the batch again. The list is
+// Apply's from now on.
 func (p *Projector) Apply(ctx context.Context, list []Delivery) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.at.Epoch == "" {
 		return fault.NotReady.New("the views do not know their log yet")
 	}
-	for i := range list {
-		if list[i].Unreadable == nil { // else there is no event that could pass, and no time it was published at
-			p.observer.Passed(station.Passage{Station: station.Received, Event: &list[i].Event, Courier: list[i].Courier, At: list[i].ReceivedAt})
-		}
-	}
+	list = p.skim(list)
 	err := p.applyBatch(ctx, list)
 	if err == nil || retryable(err) || len(list) == 1 {
 		return p.orPark(ctx, list, err)
@@ -120,6 +119,42 @@ func (p *Projector) Apply(ctx context.Context, list []Delivery) error {
 		}
 	}
 	return nil
+}
+
+// skim reads what is new, and takes out what is known by its mark alone: two couriers bring everything, and what the
+// second one brings need not even be read.
+func (p *Projector) skim(list []Delivery) []Delivery {
+	news := list[:0]
+	for i := range list {
+		d := &list[i]
+		known := d.Read != nil && p.knows(&d.Event)
+		if !known {
+			d.Open()
+		}
+		if d.Unreadable == nil { // else there is no event that could pass, and no time it was published at
+			p.observer.Passed(station.Passage{Station: station.Received, Event: &d.Event, Courier: d.Courier, At: d.ReceivedAt})
+		}
+		if known {
+			p.count("duplicate", 1)
+			continue
+		}
+		news = append(news, *d)
+	}
+	return news
+}
+
+// knows reports whether both the feed and the views hold an event for certain.
+func (p *Projector) knows(e *event.RoomEvent) bool {
+	if e.Epoch != p.at.Epoch || e.FeedSeq <= 0 || p.parked[e.RoomID] != nil {
+		return false
+	}
+	if _, ahead := p.ahead[e.FeedSeq]; !ahead && e.FeedSeq > p.at.Contiguous {
+		return false
+	}
+	if e.RoomID == ident.AreaTree {
+		return e.Version <= p.areas
+	}
+	return e.Version <= p.versions[e.RoomID]
 }
 
 // orPark parks the single delivery that failed for a reason of its own.
@@ -307,7 +342,7 @@ func (p *Projector) write(ctx context.Context, b Batch) error {
 		p.lookNow()
 	}
 	p.tell(b, taken)
-	p.proof.stands(p.at) // when readers see it
+	p.proof.Stands(p.at.Epoch, p.at.Contiguous) // when readers see it
 	return nil
 }
 
