@@ -33,7 +33,7 @@ func write[Q, A any](ctx context.Context, c *Client, do func(context.Context, *c
 
 func call[Q, A any](ctx context.Context, c *Client, do func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), msg *Q, options []CallOption) (*A, error) {
 	var answer *A
-	err := c.retry(ctx, func(ctx context.Context) *Error {
+	err := c.command.send(ctx, c, func(ctx context.Context) *Error {
 		req := connect.NewRequest(msg)
 		if c.token != "" {
 			req.Header().Set("Authorization", "Bearer "+c.token)
@@ -48,6 +48,9 @@ func call[Q, A any](ctx context.Context, c *Client, do func(context.Context, *co
 		answer = resp.Msg
 		return nil
 	})
+	if m, ok := any(answer).(interface{ GetRoom() *Room }); ok && err == nil {
+		c.memory.met(m.GetRoom())
+	}
 	return answer, err
 }
 

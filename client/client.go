@@ -9,7 +9,11 @@
 // (overload, restarts, a lost connection) are retried with backoff and jitter for as long as the context
 // allows, up to [Attempts]; conflicts are not, because only the caller knows what to do about them.
 //
-// A Client is safe for concurrent use, starts no goroutines of its own and needs no closing.
+// With [Zones] a client knows several nodes, in several zones, and goes from one that fails or is slow to the next.
+// A page token of Live is good at the node that gave it, and the client remembers which that was.
+//
+// A Client is safe for concurrent use and needs no closing. Goroutines that it starts end with the call, or
+// within a second of it.
 package greenroom
 
 import (
@@ -59,10 +63,16 @@ const (
 // Client speaks to one Greenroom.
 type Client struct {
 	commandURL, queryURL string
+	zones                []Zone
 	token                string
 	http                 *http.Client
 	attempts             int
 	backoff, backoffMax  time.Duration
+
+	query, command *pool
+	cards, lists   pace // of reads of one room, and of many
+	spare          budget
+	memory         *memory // nil unless the client is Monotonic
 
 	anchor anchorv1connect.AnchorServiceClient
 	ops    opsv1connect.OpsServiceClient
@@ -100,12 +110,14 @@ func Backoff(first, longest time.Duration) Option {
 func New(options ...Option) *Client {
 	c := &Client{
 		commandURL: DefaultCommandURL, queryURL: DefaultQueryURL, http: &http.Client{},
-		attempts: 5, backoff: 100 * time.Millisecond, backoffMax: 2 * time.Second,
+		attempts: 5, backoff: 100 * time.Millisecond, backoffMax: 2 * time.Second, spare: budget{share: hedgeShare},
 	}
 	for _, o := range options {
 		o(c)
 	}
-	c.anchor = anchorv1connect.NewAnchorServiceClient(c.http, c.commandURL)
-	c.ops = opsv1connect.NewOpsServiceClient(c.http, c.commandURL)
+	c.connect()
+	commands := sender{c.http}
+	c.anchor = anchorv1connect.NewAnchorServiceClient(commands, anyAddress)
+	c.ops = opsv1connect.NewOpsServiceClient(commands, anyAddress)
 	return c
 }

@@ -123,12 +123,48 @@ func ofEnvelope(body []byte) *Error {
 }
 
 // passingCodes are the faults of the C side that pass by themselves.
-var passingCodes = []string{"OVERLOADED", "RATE_LIMITED", "SHED", "NOT_YET_VISIBLE", "NOT_READY", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
+var passingCodes = []string{"OVERLOADED", "RATE_LIMITED", "SHED", notYetVisible, "NOT_READY", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
 
 // unreachable is a call that got no answer.
 func unreachable(cause error) *Error {
 	return &Error{Code: Unavailable, Message: cause.Error(), Retryable: true, passing: true, cause: cause}
 }
+
+// verdict is what a fault says of the node it came from.
+type verdict int
+
+const (
+	// sound: the node has answered as it should; the request is at fault, or the client's budget.
+	sound verdict = iota
+	// behind: another node may already know more.
+	behind
+	// busy: the node refuses for its load's sake, and asking another one adds to the load of all.
+	busy
+	// ill: something behind the node does not work. Another one may have something else behind it.
+	ill
+	// gone: the node does not serve.
+	gone
+)
+
+// verdict judges the node by a fault; nil is an answer.
+func (e *Error) verdict() verdict {
+	if e == nil || !e.passing {
+		return sound
+	}
+	switch e.Code {
+	case Unavailable, "NOT_READY", "NOT_LEADER", "HOME_UNREACHABLE":
+		return gone
+	case "STORE_UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED":
+		return ill
+	case "SHED", "OVERLOADED":
+		return busy
+	case notYetVisible:
+		return behind
+	}
+	return sound
+}
+
+const notYetVisible = "NOT_YET_VISIBLE"
 
 // alien is an answer that cannot be read: asking again brings the same.
 func alien(cause error) *Error {

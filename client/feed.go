@@ -18,7 +18,9 @@ import (
 const maxLine = 1 << 20
 
 // heartbeat is how often the server says something although nothing happens.
-const heartbeat = "15s"
+const heartbeat = 15 * time.Second
+
+const ndjson = "application/x-ndjson"
 
 // FeedQuery selects events; the zero value takes all that are kept, from the oldest.
 type FeedQuery struct {
@@ -30,7 +32,8 @@ type FeedQuery struct {
 }
 
 // Feed follows the events until the context ends, which ends the sequence without an error. Lost
-// connections are picked up at the cursor, as often as needed, without a gap and without a repeat.
+// connections are picked up at the cursor, as often as needed, without a gap and without a repeat; with
+// [Zones] at the next node, as a cursor is good in all zones. A node that has not come as far yet is passed by.
 //
 // An error ends the sequence: CURSOR_EXPIRED when the events after the cursor are no longer kept, or
 // when the log was replaced, so that positions in the old one mean nothing; read the rooms afresh then.
@@ -48,19 +51,20 @@ func (c *Client) events(ctx context.Context, path string, q FeedQuery) iter.Seq2
 		f := feed{client: c, path: path, query: q}
 		for failures := 0; ctx.Err() == nil; failures++ {
 			before := f.query.After
+			f.node = c.query.next(0)
 			fault, more := f.follow(ctx, yield)
 			if !more || ctx.Err() != nil {
 				return
 			}
-			if fault != nil && !fault.passing {
+			if f.query.After != before {
+				failures, f.refused = 0, 0
+			}
+			if !f.goesOn(fault) {
 				yield(nil, fault)
 				return
 			}
-			if f.query.After != before {
-				failures = 0
-			}
 			var least time.Duration
-			if fault != nil {
+			if fault != nil && !c.query.left(0) {
 				least = fault.wait
 			}
 			if !c.wait(ctx, failures+1, least) {
@@ -75,14 +79,18 @@ func (c *Client) FeedEnd(ctx context.Context) (int64, error) {
 	var end int64
 	err := c.retry(ctx, func(ctx context.Context) *Error {
 		// Nobody is that far: the refusal says where the end is.
-		resp, fault := c.get(ctx, "/v1/feed", url.Values{"after": {strconv.FormatInt(math.MaxInt64, 10)}}, "application/x-ndjson", nil)
-		if fault == nil {
-			_ = resp.Body.Close()
-			return alien(errors.New("the feed has no end"))
-		}
+		beyond := url.Values{"after": {strconv.FormatInt(math.MaxInt64, 10)}}
+		a := c.find(ctx, question{pace: &c.lists, ask: func(ctx context.Context, node int) answer {
+			resp, fault := c.get(ctx, c.query.nodes[node].url, "/v1/feed", beyond, ndjson, nil)
+			if fault == nil {
+				_ = resp.Body.Close()
+				fault = alien(errors.New("the feed has no end"))
+			}
+			return answer{node: node, fault: fault}
+		}})
 		var err error
-		if end, err = strconv.ParseInt(fault.Details["end"], 10, 64); err != nil {
-			return fault
+		if end, err = strconv.ParseInt(a.fault.Details["end"], 10, 64); err != nil {
+			return a.fault
 		}
 		return nil
 	})
@@ -93,21 +101,44 @@ type feed struct {
 	client *Client
 	path   string
 	query  FeedQuery
+	node   int // that is followed
 	// epoch names the log that the cursor counts in, once an event told.
 	epoch string
+	// refused counts connections in a row that were refused because the cursor lies beyond the end.
+	refused int
+}
+
+// goesOn learns from how a connection ended whether another may do better.
+func (f *feed) goesOn(fault *Error) bool {
+	nodes := f.client.query
+	switch verdict := fault.verdict(); {
+	case fault == nil:
+		// It ended in peace, perhaps because the node stops: then the next connection will be refused.
+		return true
+	case verdict == gone:
+		nodes.failed(f.node)
+	case verdict == ill:
+		nodes.strike(f.node)
+	case verdict == busy:
+		nodes.rest(f.node, fault.wait)
+	case fault.Details["end"] != "" && f.epoch != "" && len(nodes.nodes) > 1:
+		// The cursor is one of this log: the node is behind. When none of them knows it for long, the log has
+		// lost its end, and the caller has to know.
+		f.refused++
+		nodes.rest(f.node, 0)
+		return f.refused < f.client.attempts*len(nodes.nodes)
+	}
+	return fault.passing
 }
 
 // follow yields the events of one connection. It returns why the connection ended, and false when
 // the consumer wants no more.
 func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (*Error, bool) {
-	values := url.Values{"after": {strconv.FormatInt(f.query.After, 10)}, "heartbeat": {heartbeat}}
-	if len(f.query.Rooms) > 0 {
-		values.Set("rooms", join(f.query.Rooms))
-	}
-	if len(f.query.Types) > 0 {
-		values.Set("types", strings.Join(f.query.Types, ","))
-	}
-	resp, fault := f.client.get(ctx, f.path, values, "application/x-ndjson", nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silence := time.AfterFunc(attemptTime, cancel) // a connection that says nothing is none
+	defer silence.Stop()
+	resp, fault := f.client.get(ctx, f.client.query.nodes[f.node].url, f.path, f.values(), ndjson, nil)
 	if fault != nil {
 		return fault, true
 	}
@@ -115,36 +146,77 @@ func (f *feed) follow(ctx context.Context, yield func(*RoomEvent, error) bool) (
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, maxLine)
 	lines.Split(wholeLines)
-	for lines.Scan() {
-		if len(lines.Bytes()) == 0 {
-			continue // a sign of life
-		}
-		if bytes.HasPrefix(lines.Bytes(), []byte(`{"error":`)) {
-			return ofEnvelope(lines.Bytes()), true // the server's last word
-		}
-		if beat, ok := bytes.CutPrefix(lines.Bytes(), []byte(`{"heartbeat":{"feed_seq":"`)); ok {
-			f.reached(beat)
-			continue
-		}
-		var e RoomEvent
-		if err := decodes.Unmarshal(lines.Bytes(), &e); err != nil {
-			return alien(err), true
-		}
-		if fault := f.check(&e); fault != nil {
+	f.client.query.answered(f.node)
+	for silence.Reset(2 * heartbeat); lines.Scan(); silence.Reset(2 * heartbeat) {
+		silence.Stop() // the consumer may take its time
+		e, fault := f.read(lines.Bytes())
+		if fault != nil {
 			return fault, true
 		}
-		if e.GetFeedSeq() <= f.query.After {
-			continue
-		}
-		f.query.After = e.GetFeedSeq()
-		if !yield(&e, nil) {
+		if e != nil && !yield(e, nil) {
 			return nil, false
+		}
+		if f.movesOn(ctx) {
+			return nil, true
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return alien(lines.Err()), true
 	}
+	if ctx.Err() != nil {
+		return unreachable(errSilent), true
+	}
 	return nil, true
+}
+
+var errSilent = errors.New("the feed has fallen silent")
+
+// movesOn reports that the node is being drained and that another one can go on.
+func (f *feed) movesOn(ctx context.Context) bool {
+	nodes := f.client.query
+	if len(nodes.nodes) == 1 {
+		return false
+	}
+	f.client.look(ctx, f.node)
+	return nodes.is(f.node) == leaving && nodes.left(1<<f.node)
+}
+
+func (f *feed) values() url.Values {
+	values := url.Values{"after": {strconv.FormatInt(f.query.After, 10)}, "heartbeat": {heartbeat.String()}}
+	if len(f.query.Rooms) > 0 {
+		values.Set("rooms", join(f.query.Rooms))
+	}
+	if len(f.query.Types) > 0 {
+		values.Set("types", strings.Join(f.query.Types, ","))
+	}
+	return values
+}
+
+// read takes in a line: the next event, or nil for what is none, or why the connection ends.
+func (f *feed) read(line []byte) (*RoomEvent, *Error) {
+	if len(line) == 0 {
+		return nil, nil // a sign of life
+	}
+	if bytes.HasPrefix(line, []byte(`{"error":`)) {
+		return nil, ofEnvelope(line) // the server's last word
+	}
+	if beat, ok := bytes.CutPrefix(line, []byte(`{"heartbeat":{"feed_seq":"`)); ok {
+		f.reached(beat)
+		return nil, nil
+	}
+	e := &RoomEvent{}
+	if err := decodes.Unmarshal(line, e); err != nil {
+		return nil, alien(err)
+	}
+	if fault := f.check(e); fault != nil {
+		return nil, fault
+	}
+	if e.GetFeedSeq() <= f.query.After {
+		return nil, nil
+	}
+	f.query.After = e.GetFeedSeq()
+	f.client.memory.met(e.GetSnapshot())
+	return e, nil
 }
 
 // reached moves the cursor over what a filter left out, so that a reconnect does not go through it again.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type Seen struct {
 	Age time.Duration
 	// Stale: everything behind the node is gone, this is the last it knew.
 	Stale bool
+	// Zone is the one the node is in, see Zones.
+	Zone string
 }
 
 // ReadOption adds to one read.
@@ -35,27 +38,28 @@ func MinVersion(version int64) ReadOption {
 
 // GetRoom reads one room.
 func (c *Client) GetRoom(ctx context.Context, id int64, options ...ReadOption) (*Seen, error) {
-	var answer roomv1.GetRoomResponse
-	header, err := c.read(ctx, "/v1/rooms/"+strconv.FormatInt(id, 10), nil, &answer, options...)
+	r := request{path: "/v1/rooms/" + strconv.FormatInt(id, 10), options: options, single: true}
+	got, a, err := read[roomv1.GetRoomResponse](ctx, c, r)
 	if err != nil {
 		return nil, err
 	}
-	age, _ := strconv.ParseInt(header.Get("X-Room-Age-Ms"), 10, 64)
-	return &Seen{Room: answer.GetRoom(), Age: time.Duration(age) * time.Millisecond, Stale: header.Get("X-Room-Stale") == "true"}, nil
+	age, _ := strconv.ParseInt(a.header.Get("X-Room-Age-Ms"), 10, 64)
+	return &Seen{
+		Room: got.GetRoom(), Age: time.Duration(age) * time.Millisecond,
+		Stale: a.header.Get("X-Room-Stale") == "true", Zone: c.query.nodes[a.node].zone,
+	}, nil
 }
 
 // Batch reads up to 1,000 rooms, in the order of ids; missing are those that do not exist.
 func (c *Client) Batch(ctx context.Context, ids ...int64) (rooms []*Room, missing []int64, err error) {
-	var answer roomv1.BatchGetRoomsResponse
-	_, err = c.read(ctx, "/v1/rooms", url.Values{"ids": {join(ids)}}, &answer)
-	return answer.GetRooms(), answer.GetMissing(), err
+	got, _, err := read[roomv1.BatchGetRoomsResponse](ctx, c, request{path: "/v1/rooms", query: url.Values{"ids": {join(ids)}}})
+	return got.GetRooms(), got.GetMissing(), err
 }
 
 // AnchorRooms reads the rooms of an anchor as viewers see them.
 func (c *Client) AnchorRooms(ctx context.Context, anchor int64) ([]*Room, error) {
-	var answer roomv1.ListAnchorRoomsResponse
-	_, err := c.read(ctx, "/v1/anchors/"+strconv.FormatInt(anchor, 10)+"/rooms", nil, &answer)
-	return answer.GetRooms(), err
+	got, _, err := read[roomv1.ListAnchorRoomsResponse](ctx, c, request{path: "/v1/anchors/" + strconv.FormatInt(anchor, 10) + "/rooms"})
+	return got.GetRooms(), err
 }
 
 // LiveQuery selects rooms that are on air; the zero value takes all, newest first.
@@ -74,7 +78,8 @@ type LiveQuery struct {
 
 // Live reads one page of the rooms on air. The token it returns names a snapshot: pages after this
 // one are cut from the same list, whatever changes meanwhile. Empty on the last page, and only there:
-// with filters combined a page may be short, even empty, and not the last.
+// with filters combined a page may be short, even empty, and not the last. TOKEN_EXPIRED when the snapshot is
+// gone, with the node that kept it or without: begin again.
 func (c *Client) Live(ctx context.Context, q LiveQuery) (rooms []*Room, next string, err error) {
 	values := url.Values{}
 	set := func(name, value string) {
@@ -87,40 +92,97 @@ func (c *Client) Live(ctx context.Context, q LiveQuery) (rooms []*Room, next str
 	set("language", q.Language)
 	set("sort", q.Sort)
 	set("page_size", strconv.Itoa(q.PageSize))
-	set("page_token", q.PageToken)
-	var answer roomv1.ListLiveResponse
-	_, err = c.read(ctx, "/v1/live", values, &answer)
-	return answer.GetRooms(), answer.GetNextPageToken(), err
+	token, at, fault := c.query.pinned(q.PageToken)
+	if fault != nil {
+		return nil, "", fault
+	}
+	set("page_token", token)
+	got, a, err := read[roomv1.ListLiveResponse](ctx, c, request{path: "/v1/live", query: values, pinned: at})
+	return got.GetRooms(), c.query.pin(got.GetNextPageToken(), a.node), err
 }
 
 // A newer server may know fields that we do not.
 var decodes = protojson.UnmarshalOptions{DiscardUnknown: true}
 
-// read gets path from the C side and decodes the answer.
-func (c *Client) read(ctx context.Context, path string, query url.Values, into proto.Message, options ...ReadOption) (http.Header, error) {
-	var header http.Header
+// request is a read, whichever node answers it.
+type request struct {
+	path    string
+	query   url.Values
+	options []ReadOption
+	// single: the answer is one room.
+	single bool
+	// pinned is the only node that can answer, counted from 1; 0 for any.
+	pinned int
+}
+
+// read gets the answer and decodes it; nil with an error.
+func read[A any, M interface {
+	*A
+	proto.Message
+}](ctx context.Context, c *Client, r request) (M, answer, error) {
+	q := question{pace: &c.lists, ask: func(ctx context.Context, node int) answer { return c.put(ctx, node, &r, M(new(A))) }}
+	if r.single {
+		q.pace = &c.cards
+	}
+	if len(r.options) > 0 { // MinVersion: it may wait, and is not slow for that
+		q.pace = nil
+	}
+	var a answer
 	err := c.retry(ctx, func(ctx context.Context) *Error {
-		resp, fault := c.get(ctx, path, query, "application/json", options)
-		if fault != nil {
-			return fault
+		if r.pinned > 0 {
+			a = q.ask(ctx, r.pinned-1)
+		} else {
+			a = c.find(ctx, q)
 		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-		if err != nil {
-			return unreachable(err)
-		}
-		if err := decodes.Unmarshal(body, into); err != nil {
-			return alien(err)
-		}
-		header = resp.Header
-		return nil
+		return a.fault
 	})
-	return header, err
+	if err != nil {
+		return nil, a, r.unpinned(err)
+	}
+	c.memory.met(roomsOf(a.msg)...)
+	return a.msg.(M), a, nil
+}
+
+// put asks one node, and once more with the version to wait for when it shows a room older than it was before.
+func (c *Client) put(ctx context.Context, node int, r *request, into proto.Message) answer {
+	a := answer{node: node, msg: into}
+	options := r.options
+	for {
+		if a.header, a.fault = c.fetch(ctx, node, r, options, into); a.fault != nil {
+			return a
+		}
+		id, version := c.memory.outdated(roomsOf(into)...)
+		if id == 0 {
+			return a
+		}
+		if !r.single || len(options) > len(r.options) {
+			a.fault = outdated(id, version)
+			return a
+		}
+		options = append(slices.Clip(options), MinVersion(version))
+	}
+}
+
+// fetch asks one node once.
+func (c *Client) fetch(ctx context.Context, node int, r *request, options []ReadOption, into proto.Message) (http.Header, *Error) {
+	resp, fault := c.get(ctx, c.query.nodes[node].url, r.path, r.query, "application/json", options)
+	if fault != nil {
+		return nil, fault
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	if err := decodes.Unmarshal(body, into); err != nil {
+		return nil, alien(err)
+	}
+	return resp.Header, nil
 }
 
 // get returns an answer with status 200; the caller closes its body.
-func (c *Client) get(ctx context.Context, path string, query url.Values, accept string, options []ReadOption) (*http.Response, *Error) {
-	target := c.queryURL + path
+func (c *Client) get(ctx context.Context, base, path string, query url.Values, accept string, options []ReadOption) (*http.Response, *Error) {
+	target := base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}

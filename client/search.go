@@ -47,7 +47,6 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) (Found, error) {
 	set("language", q.Language)
 	set("page_size", strconv.Itoa(q.PageSize))
 	set("page_token", q.PageToken)
-	var answer roomv1.SearchRoomsResponse
-	_, err := c.read(ctx, "/v1/search", values, &answer)
-	return Found{answer.GetRooms(), answer.GetNextPageToken(), answer.GetComplete()}, err
+	got, _, err := read[roomv1.SearchRoomsResponse](ctx, c, request{path: "/v1/search", query: values})
+	return Found{got.GetRooms(), got.GetNextPageToken(), got.GetComplete()}, err
 }

@@ -1,0 +1,66 @@
+package greenroom
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	// sendTime bounds a command at one address of several: the server allows itself five seconds.
+	sendTime = 6 * time.Second
+	// anyAddress stands in the requests until a sender has put the real one there.
+	anyAddress = "http://greenroom"
+)
+
+type addressKey struct{}
+
+// send makes attempts of a command. An attempt goes from an address that cannot be reached to the next at once;
+// everything else waits, because all addresses lead to the same home.
+func (p *pool) send(ctx context.Context, c *Client, do func(context.Context) *Error) error {
+	return c.retry(ctx, func(ctx context.Context) *Error {
+		for tried := uint64(0); ; {
+			i := p.next(tried)
+			tried |= 1 << i
+			fault := p.sendTo(ctx, p.nodes[i], do)
+			if ctx.Err() != nil {
+				return fault
+			}
+			if fault.verdict() != gone {
+				p.answered(i)
+				return fault
+			}
+			p.failed(i)
+			if tried == 1<<len(p.nodes)-1 || c.attempts == 1 {
+				return fault
+			}
+		}
+	})
+}
+
+func (p *pool) sendTo(ctx context.Context, n *node, do func(context.Context) *Error) *Error {
+	if n.baseErr != nil {
+		return &Error{Code: "INVALID_ARGUMENT", Message: n.baseErr.Error(), cause: n.baseErr}
+	}
+	ctx = context.WithValue(ctx, addressKey{}, n.base)
+	if len(p.nodes) > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, sendTime)
+		defer cancel()
+	}
+	return do(ctx)
+}
+
+// sender is connect's HTTP client: it sends a request to the address that its attempt has chosen.
+type sender struct{ http *http.Client }
+
+// Do is connect.HTTPClient.
+func (s sender) Do(req *http.Request) (*http.Response, error) {
+	if base, ok := req.Context().Value(addressKey{}).(*url.URL); ok {
+		to := *base
+		to.Path, to.RawQuery = base.Path+req.URL.Path, req.URL.RawQuery
+		req.URL, req.Host = &to, ""
+	}
+	return s.http.Do(req)
+}
