@@ -25,6 +25,7 @@ type house struct {
 	metrics  *metrics
 	tracing  tracing
 	ops      *operations
+	zone     *onlyZone
 	door     *commandapi.Door
 	pollers  []*mediaserver.Poller
 	at       listeners
@@ -66,6 +67,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	h.metrics.watch(h.corridor, h.engines.l1)
 	h.admissions, h.canary = d.admissions(h.metrics)
 	h.ops = &operations{corridor: h.corridor, source: h.engines.rooms, views: h.engines.views, recent: h.engines.views, ladder: ladder, background: ctx}
+	h.zone = &onlyZone{operations: h.ops, log: log}
 	if h.pollers, err = d.pollers(h.corridor.Anchor, h.metrics, log); err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 		return err
 	}
 	h.door, err = commandapi.New(commandapi.Config{
-		Anchor: h.corridor.Anchor, Ops: h.ops, Callers: callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
+		Anchor: h.corridor.Anchor, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Callers: callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
 		Mount:   map[string]http.Handler{"/metrics": h.metrics.handler(), "/hooks/": d.callbacks(h.corridor.Anchor, h.metrics, h.tracing, h.log), "/": page},
 		Observe: h.metrics.called,
 	})
@@ -133,10 +135,10 @@ func (h *house) process() *process {
 	if h.canary != nil {
 		p.door(h.canary.Run)
 	}
-	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Ready: h.ready, Log: h.log, Admissions: h.admissions}
+	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Ready: h.zone.ready, Log: h.log, Admissions: h.admissions}
 	p.door(queryapi.NewHTTP(reads, h.at.query).Run, queryapi.NewGRPC(reads, h.at.grpc).Run)
 	p.door(func(ctx context.Context) error { return h.door.Run(ctx, h.at.command) })
-	p.door(func(ctx context.Context) error { return serveAdmin(ctx, h.at.admin, h.metrics, h.ready) })
+	p.door(func(ctx context.Context) error { return serveAdmin(ctx, h.at.admin, h.metrics, h.zone.ready) })
 	return p
 }
 

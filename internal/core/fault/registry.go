@@ -40,6 +40,7 @@ var (
 	KeyNotFound         = add("KEY_NOT_FOUND", 404, grpcNotFound, false, "The room has no key with this id.")
 	AreaNotFound        = add("AREA_NOT_FOUND", 404, grpcNotFound, false, "There is no area with this id.")
 	ParkedNotFound      = add("PARKED_NOT_FOUND", 404, grpcNotFound, false, "There is no parked event with this id.")
+	ZoneNotFound        = add("ZONE_NOT_FOUND", 404, grpcNotFound, false, "There is no zone with this name.")
 	MethodNotAllowed    = add("METHOD_NOT_ALLOWED", 405, grpcUnimplemented, false, "The path exists, but not with this method; the Allow header names those it has.")
 	AlreadyLive         = add("ALREADY_LIVE", 409, grpcFailedPrecondition, true, "Another publisher holds the room's session and the room's policy is REJECT.")
 	StaleSession        = add("STALE_SESSION", 409, grpcFailedPrecondition, false, "The callback speaks for a session that is not the room's current one.")
@@ -57,6 +58,7 @@ var (
 	NotYetVisible       = add("NOT_YET_VISIBLE", 503, grpcUnavailable, true, "The view has not reached X-Room-Min-Version within 500 ms.")
 	NotReady            = add("NOT_READY", 503, grpcUnavailable, true, "The process starts, stops or rebuilds, and cannot answer this truthfully yet.")
 	NotLeader           = add("NOT_LEADER", 503, grpcUnavailable, true, "Another process does this work now: the sequencer of a log, or the projector of a zone; details.leader is its address when it is known.")
+	Unreachable         = add("UNREACHABLE", 503, grpcUnavailable, true, "No process of the other role answers. What was asked of it may have happened all the same.")
 	Shed                = add("SHED", 503, grpcResourceExhausted, true, "The node is asked more than it can answer, and serves what is more urgent; come back after Retry-After.")
 	DeadlineExceeded    = add("DEADLINE_EXCEEDED", 504, grpcDeadlineExceeded, true, "The answer did not come within the request's time. A write may still have happened: repeat it with the same Idempotency-Key.")
 )
@@ -71,3 +73,13 @@ func add(name string, http int, grpc uint32, retryable bool, meaning string) *Co
 
 // Registry lists every code, ordered by HTTP status.
 func Registry() []*Code { return registry }
+
+// Named finds a code by its name; nil for a name that is not in the registry.
+func Named(name string) *Code {
+	for _, c := range registry {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
@@ -54,7 +55,7 @@ func open(t *testing.T) *town {
 	}
 	anchor := command.NewAnchor(command.Config{Store: memory.NewRooms("test"), IDs: ident.NewMinter(1)})
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: anchor, Ops: h.ops, Callers: auth.New("ops_of_dev", publicOf(key), nil), Log: slog.New(slog.DiscardHandler),
+		Anchor: anchor, Zones: fakeZones{h.ops}, Callers: auth.New("ops_of_dev", publicOf(key), nil), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -348,4 +349,25 @@ func (o *fakeOps) RebuildProgress(context.Context) (*opsv1.RebuildProgress, erro
 		p.Phase, p.Error = "failed", o.fail
 	}
 	return p, nil
+}
+
+// fakeZones are the home zone, and a zone b that does not answer.
+type fakeZones struct{ home *fakeOps }
+
+func (z fakeZones) Ops(zone string) (commandapi.Ops, error) {
+	if zone != "" && zone != "b" {
+		return nil, fault.ZoneNotFound.New("there is no zone %s", zone)
+	}
+	return z.home, nil
+}
+
+func (z fakeZones) List(context.Context) []*opsv1.ViewerZone {
+	return []*opsv1.ViewerZone{
+		{Name: "home", Home: true, Nodes: 2, Reachable: 2, Leader: "127.0.0.1:9000", AgeMs: proto.Int64(12), Contiguous: 7},
+		{Name: "b", Nodes: 2, Error: "no node of zone b answers"},
+	}
+}
+
+func (z fakeZones) Drain(_ context.Context, zone string, drained bool, _ string) (*opsv1.ViewerZone, error) {
+	return &opsv1.ViewerZone{Name: zone, Nodes: 2, Reachable: 2, Drained: drained}, nil
 }

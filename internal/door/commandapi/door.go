@@ -64,7 +64,7 @@ type Callers interface {
 // Config is what a Door is made of.
 type Config struct {
 	Anchor  *command.Anchor
-	Ops     Ops
+	Zones   Zones
 	Callers Callers
 	Log     *slog.Logger
 	// Tracer gives each command a server span; nil for none.
@@ -127,7 +127,7 @@ func (d *Door) route() error {
 		connect.WithCodec(connectJSON{name: "json"}), connect.WithCodec(connectJSON{name: "json; charset=utf-8"}),
 	}
 	anchorPath, anchor := anchorv1connect.NewAnchorServiceHandler(&anchorHandler{d.Anchor}, options...)
-	opsPath, ops := opsv1connect.NewOpsServiceHandler(&opsHandler{d.Ops}, options...)
+	opsPath, ops := opsv1connect.NewOpsServiceHandler(&opsHandler{d.Zones}, options...)
 	rest, err := vanguard.NewTranscoder(
 		[]*vanguard.Service{vanguard.NewService(anchorPath, anchor), vanguard.NewService(opsPath, ops)},
 		vanguard.WithCodec(restCodec),

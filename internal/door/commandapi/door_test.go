@@ -53,7 +53,7 @@ func open(t *testing.T, change func(*commandapi.Config)) *house {
 	h := &house{t: t, key: key, log: &syncBuffer{}, store: memory.NewRooms("test")}
 	h.anchor = command.NewAnchor(command.Config{Store: h.store, IDs: ident.NewMinter(1)})
 	cfg := commandapi.Config{
-		Anchor: h.anchor, Ops: &fakeOps{}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
+		Anchor: h.anchor, Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
 	if change != nil {
@@ -242,4 +242,25 @@ func (*fakeOps) Rebuild(context.Context) (*opsv1.RebuildProgress, error) { panic
 
 func (*fakeOps) RebuildProgress(context.Context) (*opsv1.RebuildProgress, error) {
 	return &opsv1.RebuildProgress{Phase: "idle"}, nil
+}
+
+// fakeZones are the home zone, and a zone b that does not answer.
+type fakeZones struct{ home commandapi.Ops }
+
+func (z fakeZones) Ops(zone string) (commandapi.Ops, error) {
+	if zone != "" {
+		return nil, fault.ZoneNotFound.New("there is no zone %s", zone)
+	}
+	return z.home, nil
+}
+
+func (fakeZones) List(context.Context) []*opsv1.ViewerZone {
+	return []*opsv1.ViewerZone{{Name: "home", Home: true}, {Name: "b", Error: "nobody answers"}}
+}
+
+func (fakeZones) Drain(_ context.Context, zone string, drained bool, _ string) (*opsv1.ViewerZone, error) {
+	if zone != "home" {
+		return nil, fault.ZoneNotFound.New("there is no zone %s", zone)
+	}
+	return &opsv1.ViewerZone{Name: zone, Home: true, Drained: drained}, nil
 }

@@ -18,11 +18,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
-	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
 // retryAfter is what an overloaded door asks for, in seconds: commands take milliseconds, so
@@ -137,9 +137,7 @@ func faultOf(err error) *fault.Error {
 // connectError dresses the fault for Connect and gRPC; REST takes it from the exchange.
 func connectError(x *exchange, f *fault.Error) *connect.Error {
 	out := connect.NewError(connect.Code(f.Code.GRPC), errors.New(f.Message))
-	detail, err := connect.NewErrorDetail(&faultv1.Fault{
-		Code: f.Code.Name, Message: f.Message, Details: f.Details, Retryable: f.Code.Retryable, RequestId: x.id,
-	})
+	detail, err := connect.NewErrorDetail(wire.Fault(f, x.id))
 	if err == nil {
 		out.AddDetail(detail)
 	}

@@ -40,7 +40,7 @@ func TestBeyondItsBoundTheDoorIsOverloadedAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	h := open(t, func(c *commandapi.Config) {
-		c.Ops, c.InFlight = slow, 1
+		c.Zones, c.InFlight = fakeZones{slow}, 1
 		c.Observe = func(_, code string, _ time.Duration) { mu.Lock(); defer mu.Unlock(); seen[code]++ }
 	})
 	first := make(chan answer, 1)
@@ -63,7 +63,7 @@ func TestBeyondItsBoundTheDoorIsOverloadedAtOnce(t *testing.T) {
 
 func TestACallHasItsTime(t *testing.T) {
 	slow := &slowOps{entered: make(chan struct{}, 2)}
-	h := open(t, func(c *commandapi.Config) { c.Ops, c.Deadline = slow, time.Millisecond })
+	h := open(t, func(c *commandapi.Config) { c.Zones, c.Deadline = fakeZones{slow}, time.Millisecond })
 	h.wantFault(h.do("GET", "/v1/ops/rebuild", ""), fault.DeadlineExceeded, "")
 	h.wantFault(h.do("GET", "/v1/ops/rebuild", "", header{"X-Server-Timeout": "0.0001"}), fault.DeadlineExceeded, "")
 	if strings.Contains(h.log.String(), "call failed") {

@@ -114,6 +114,10 @@ func TestRefusalsNameTheFieldAndHaveOneShape(t *testing.T) {
 		{"areas as an anchor", "POST", "/v1/areas", `{"name":"A"}`, anchor7, fault.PermissionDenied, ""},
 		{"unknown room", "GET", "/v1/rooms/1", "", nil, fault.RoomNotFound, ""},
 		{"unknown area", "POST", "/v1/rooms", `{"title":"A","area_id":"9"}`, nil, fault.AreaNotFound, "area_id"},
+		{"ops of an unknown zone", "POST", "/v1/ops/parked/1:redrive", `{"zone":"z"}`, nil, fault.ZoneNotFound, ""},
+		{"a zone that is no name", "GET", "/v1/ops/parked?zone=A%2FB", "", nil, fault.InvalidArgument, "zone"},
+		{"drain of an unknown zone", "POST", "/v1/ops/zones/z:drain", `{"drained":true}`, nil, fault.ZoneNotFound, ""},
+		{"drain as an anchor", "POST", "/v1/ops/zones/home:drain", `{"drained":true}`, anchor7, fault.PermissionDenied, ""},
 		{"unknown parked", "GET", "/v1/ops/parked/9", "", nil, fault.ParkedNotFound, ""},
 		{"unknown path", "GET", "/v1/nothing", "", nil, fault.NotFound, ""},
 		{"unknown verb", "POST", "/v1/rooms/" + id + ":explode", "", nil, fault.NotFound, ""},
@@ -270,6 +274,20 @@ func TestListsPageWithoutGapOrRepeat(t *testing.T) {
 	a = h.want(h.do("GET", "/v1/ops/parked?page_size=2&page_token="+a.at("next_page_token").(string), ""), 200)
 	if len(a.at("parked").([]any)) != 1 || a.at("next_page_token") != "" {
 		t.Errorf("the last page: %s", a.text)
+	}
+}
+
+func TestZonesAreListedAndDrained(t *testing.T) {
+	h := open(t, nil)
+	list := h.want(h.do("GET", "/v1/ops/zones", ""), 200)
+	if zones := list.at("zones").([]any); len(zones) != 2 || zones[1].(map[string]any)["error"] != "nobody answers" {
+		t.Error(list.text)
+	}
+	if a := h.want(h.do("POST", "/v1/ops/zones/home:drain", `{"drained":true,"reason":"new disks"}`), 200); a.at("drained") != true {
+		t.Error(a.text)
+	}
+	if a := h.want(h.do("POST", "/v1/ops/zones/home:drain", `{}`), 200); a.at("drained") != false {
+		t.Error(a.text)
 	}
 }
 

@@ -17,11 +17,11 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
-	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
 const (
@@ -180,9 +180,7 @@ func (s *GRPC) status(ctx context.Context, err error) error {
 	id := requestID(first(ctx, "x-request-id"))
 	logFault(s.Log, f, id)
 	st := status.New(codes.Code(f.Code.GRPC), f.Message)
-	detailed, bad := st.WithDetails(&faultv1.Fault{
-		Code: f.Code.Name, Message: f.Message, Details: f.Details, Retryable: f.Code.Retryable, RequestId: id,
-	})
+	detailed, bad := st.WithDetails(wire.Fault(f, id))
 	if bad != nil {
 		return st.Err() // without the detail the code still says what matters
 	}

@@ -162,7 +162,9 @@ type ListParkedRequest struct {
 	PageSize  int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Also those that are healed.
-	All           bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	All bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +220,13 @@ func (x *ListParkedRequest) GetAll() bool {
 	return false
 }
 
+func (x *ListParkedRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 type ListParkedResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Parked        []*Parked              `protobuf:"bytes,1,rep,name=parked,proto3" json:"parked,omitempty"`
@@ -271,8 +280,10 @@ func (x *ListParkedResponse) GetNextPageToken() string {
 }
 
 type GetParkedRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +323,13 @@ func (x *GetParkedRequest) GetId() int64 {
 		return x.Id
 	}
 	return 0
+}
+
+func (x *GetParkedRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 type GetParkedResponse struct {
@@ -377,8 +395,10 @@ func (x *GetParkedResponse) GetRaw() []byte {
 }
 
 type RedriveParkedRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -418,6 +438,13 @@ func (x *RedriveParkedRequest) GetId() int64 {
 		return x.Id
 	}
 	return 0
+}
+
+func (x *RedriveParkedRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 type RedriveParkedResponse struct {
@@ -626,7 +653,9 @@ type TraceRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	// 1 to 50; 0 means 10.
-	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,6 +702,13 @@ func (x *TraceRoomRequest) GetLimit() int32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *TraceRoomRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 type TraceRoomResponse struct {
@@ -825,7 +861,9 @@ func (x *HotRoom) GetSince() *timestamppb.Timestamp {
 }
 
 type ListHotRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -858,6 +896,13 @@ func (x *ListHotRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ListHotRequest.ProtoReflect.Descriptor instead.
 func (*ListHotRequest) Descriptor() ([]byte, []int) {
 	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListHotRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 type ListHotResponse struct {
@@ -915,7 +960,9 @@ func (x *ListHotResponse) GetHotFrom() int64 {
 }
 
 type RebuildRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -948,6 +995,13 @@ func (x *RebuildRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use RebuildRequest.ProtoReflect.Descriptor instead.
 func (*RebuildRequest) Descriptor() ([]byte, []int) {
 	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RebuildRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 // RebuildProgress is a job; poll it until done.
@@ -1053,7 +1107,9 @@ func (x *RebuildProgress) GetError() string {
 }
 
 type GetRebuildRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the home zone.
+	Zone          string `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1088,6 +1144,272 @@ func (*GetRebuildRequest) Descriptor() ([]byte, []int) {
 	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{15}
 }
 
+func (x *GetRebuildRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// ViewerZone is a full copy of the viewers' side.
+type ViewerZone struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether it stands beside the B side.
+	Home bool `protobuf:"varint,2,opt,name=home,proto3" json:"home,omitempty"`
+	// How many nodes the configuration names, and how many of them answered just now.
+	Nodes     int32 `protobuf:"varint,3,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	Reachable int32 `protobuf:"varint,4,opt,name=reachable,proto3" json:"reachable,omitempty"`
+	// Address of the node that writes the zone's views; empty when nobody knows.
+	Leader string `protobuf:"bytes,5,opt,name=leader,proto3" json:"leader,omitempty"`
+	// The operators want no readers there.
+	Drained bool `protobuf:"varint,6,opt,name=drained,proto3" json:"drained,omitempty"`
+	// How long ago its views were last proven to hold everything committed; unset: never, or nobody answered.
+	AgeMs *int64 `protobuf:"varint,7,opt,name=age_ms,json=ageMs,proto3,oneof" json:"age_ms,omitempty"`
+	// Every event up to here is in its feed.
+	Contiguous int64 `protobuf:"varint,8,opt,name=contiguous,proto3" json:"contiguous,omitempty"`
+	// Why nothing is known about it; empty when something is.
+	Error         string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ViewerZone) Reset() {
+	*x = ViewerZone{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ViewerZone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ViewerZone) ProtoMessage() {}
+
+func (x *ViewerZone) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ViewerZone.ProtoReflect.Descriptor instead.
+func (*ViewerZone) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ViewerZone) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ViewerZone) GetHome() bool {
+	if x != nil {
+		return x.Home
+	}
+	return false
+}
+
+func (x *ViewerZone) GetNodes() int32 {
+	if x != nil {
+		return x.Nodes
+	}
+	return 0
+}
+
+func (x *ViewerZone) GetReachable() int32 {
+	if x != nil {
+		return x.Reachable
+	}
+	return 0
+}
+
+func (x *ViewerZone) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
+func (x *ViewerZone) GetDrained() bool {
+	if x != nil {
+		return x.Drained
+	}
+	return false
+}
+
+func (x *ViewerZone) GetAgeMs() int64 {
+	if x != nil && x.AgeMs != nil {
+		return *x.AgeMs
+	}
+	return 0
+}
+
+func (x *ViewerZone) GetContiguous() int64 {
+	if x != nil {
+		return x.Contiguous
+	}
+	return 0
+}
+
+func (x *ViewerZone) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+type ListZonesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListZonesRequest) Reset() {
+	*x = ListZonesRequest{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListZonesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListZonesRequest) ProtoMessage() {}
+
+func (x *ListZonesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListZonesRequest.ProtoReflect.Descriptor instead.
+func (*ListZonesRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{17}
+}
+
+type ListZonesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The home zone first, then by name.
+	Zones         []*ViewerZone `protobuf:"bytes,1,rep,name=zones,proto3" json:"zones,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListZonesResponse) Reset() {
+	*x = ListZonesResponse{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListZonesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListZonesResponse) ProtoMessage() {}
+
+func (x *ListZonesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListZonesResponse.ProtoReflect.Descriptor instead.
+func (*ListZonesResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListZonesResponse) GetZones() []*ViewerZone {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+type DrainZoneRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Zone  string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
+	// False lets readers back in.
+	Drained bool `protobuf:"varint,2,opt,name=drained,proto3" json:"drained,omitempty"`
+	// For the people who read the zone's log later.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainZoneRequest) Reset() {
+	*x = DrainZoneRequest{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainZoneRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainZoneRequest) ProtoMessage() {}
+
+func (x *DrainZoneRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainZoneRequest.ProtoReflect.Descriptor instead.
+func (*DrainZoneRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DrainZoneRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *DrainZoneRequest) GetDrained() bool {
+	if x != nil {
+		return x.Drained
+	}
+	return false
+}
+
+func (x *DrainZoneRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_greenroom_ops_v1_ops_proto protoreflect.FileDescriptor
 
 const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
@@ -1105,24 +1427,27 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\battempts\x18\t \x01(\x05R\battempts\x127\n" +
 	"\thealed_at\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\bhealedAt\x12\x1b\n" +
-	"\thealed_by\x18\v \x01(\tR\bhealedBy\"v\n" +
+	"\thealed_by\x18\v \x01(\tR\bhealedBy\"\xa1\x01\n" +
 	"\x11ListParkedRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12&\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\x12\x10\n" +
-	"\x03all\x18\x03 \x01(\bR\x03all\"n\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12)\n" +
+	"\x04zone\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"n\n" +
 	"\x12ListParkedResponse\x120\n" +
 	"\x06parked\x18\x01 \x03(\v2\x18.greenroom.ops.v1.ParkedR\x06parked\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"+\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"V\n" +
 	"\x10GetParkedRequest\x12\x17\n" +
-	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\"\x8b\x01\n" +
+	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12)\n" +
+	"\x04zone\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"\x8b\x01\n" +
 	"\x11GetParkedResponse\x120\n" +
 	"\x06parked\x18\x01 \x01(\v2\x18.greenroom.ops.v1.ParkedR\x06parked\x122\n" +
 	"\x05event\x18\x02 \x01(\v2\x1c.greenroom.room.v1.RoomEventR\x05event\x12\x10\n" +
-	"\x03raw\x18\x03 \x01(\fR\x03raw\"/\n" +
+	"\x03raw\x18\x03 \x01(\fR\x03raw\"Z\n" +
 	"\x14RedriveParkedRequest\x12\x17\n" +
-	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\"I\n" +
+	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12)\n" +
+	"\x04zone\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"I\n" +
 	"\x15RedriveParkedResponse\x120\n" +
 	"\x06parked\x18\x01 \x01(\v2\x18.greenroom.ops.v1.ParkedR\x06parked\"\xc6\x05\n" +
 	"\x06Change\x12\x18\n" +
@@ -1144,10 +1469,11 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"applied_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tappliedAt\x12!\n" +
 	"\fapplied_from\x18\x0e \x01(\tR\vappliedFrom\x129\n" +
 	"\n" +
-	"visible_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tvisibleAt\"L\n" +
+	"visible_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tvisibleAt\"w\n" +
 	"\x10TraceRoomRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12\x1f\n" +
-	"\x05limit\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\x05limit\"\xcf\x01\n" +
+	"\x05limit\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\x05limit\x12)\n" +
+	"\x04zone\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"\xcf\x01\n" +
 	"\x11TraceRoomResponse\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12+\n" +
 	"\x11committed_version\x18\x02 \x01(\x03R\x10committedVersion\x12!\n" +
@@ -1159,12 +1485,14 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12(\n" +
 	"\x10reads_per_second\x18\x03 \x01(\x03R\x0ereadsPerSecond\x120\n" +
-	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x10\n" +
-	"\x0eListHotRequest\"]\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\";\n" +
+	"\x0eListHotRequest\x12)\n" +
+	"\x04zone\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"]\n" +
 	"\x0fListHotResponse\x12/\n" +
 	"\x05rooms\x18\x01 \x03(\v2\x19.greenroom.ops.v1.HotRoomR\x05rooms\x12\x19\n" +
-	"\bhot_from\x18\x02 \x01(\x03R\ahotFrom\"\x10\n" +
-	"\x0eRebuildRequest\"\xb9\x02\n" +
+	"\bhot_from\x18\x02 \x01(\x03R\ahotFrom\";\n" +
+	"\x0eRebuildRequest\x12)\n" +
+	"\x04zone\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"\xb9\x02\n" +
 	"\x0fRebuildProgress\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x12\x1d\n" +
 	"\n" +
@@ -1178,8 +1506,30 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"started_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12;\n" +
 	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12\x14\n" +
-	"\x05error\x18\b \x01(\tR\x05error\"\x13\n" +
-	"\x11GetRebuildRequest2\xc2\x06\n" +
+	"\x05error\x18\b \x01(\tR\x05error\">\n" +
+	"\x11GetRebuildRequest\x12)\n" +
+	"\x04zone\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[a-z0-9-]*$R\x04zone\"\xf7\x01\n" +
+	"\n" +
+	"ViewerZone\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04home\x18\x02 \x01(\bR\x04home\x12\x14\n" +
+	"\x05nodes\x18\x03 \x01(\x05R\x05nodes\x12\x1c\n" +
+	"\treachable\x18\x04 \x01(\x05R\treachable\x12\x16\n" +
+	"\x06leader\x18\x05 \x01(\tR\x06leader\x12\x18\n" +
+	"\adrained\x18\x06 \x01(\bR\adrained\x12\x1a\n" +
+	"\x06age_ms\x18\a \x01(\x03H\x00R\x05ageMs\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"contiguous\x18\b \x01(\x03R\n" +
+	"contiguous\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05errorB\t\n" +
+	"\a_age_ms\"\x12\n" +
+	"\x10ListZonesRequest\"G\n" +
+	"\x11ListZonesResponse\x122\n" +
+	"\x05zones\x18\x01 \x03(\v2\x1c.greenroom.ops.v1.ViewerZoneR\x05zones\"{\n" +
+	"\x10DrainZoneRequest\x12+\n" +
+	"\x04zone\x18\x01 \x01(\tB\x17\xbaH\x14r\x12\x10\x01\x18 2\f^[a-z0-9-]*$R\x04zone\x12\x18\n" +
+	"\adrained\x18\x02 \x01(\bR\adrained\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason2\xa8\b\n" +
 	"\n" +
 	"OpsService\x12r\n" +
 	"\n" +
@@ -1190,7 +1540,9 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\aListHot\x12 .greenroom.ops.v1.ListHotRequest\x1a!.greenroom.ops.v1.ListHotResponse\"\x16\x82\xd3\xe4\x93\x02\r\x12\v/v1/ops/hot\x90\x02\x01\x12j\n" +
 	"\aRebuild\x12 .greenroom.ops.v1.RebuildRequest\x1a!.greenroom.ops.v1.RebuildProgress\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/ops/rebuild\x12p\n" +
 	"\n" +
-	"GetRebuild\x12#.greenroom.ops.v1.GetRebuildRequest\x1a!.greenroom.ops.v1.RebuildProgress\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/ops/rebuild\x90\x02\x01BCZAgithub.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1;opsv1b\x06proto3"
+	"GetRebuild\x12#.greenroom.ops.v1.GetRebuildRequest\x1a!.greenroom.ops.v1.RebuildProgress\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/ops/rebuild\x90\x02\x01\x12n\n" +
+	"\tListZones\x12\".greenroom.ops.v1.ListZonesRequest\x1a#.greenroom.ops.v1.ListZonesResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/ops/zones\x90\x02\x01\x12t\n" +
+	"\tDrainZone\x12\".greenroom.ops.v1.DrainZoneRequest\x1a\x1c.greenroom.ops.v1.ViewerZone\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/ops/zones/{zone}:drainBCZAgithub.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_greenroom_ops_v1_ops_proto_rawDescOnce sync.Once
@@ -1204,7 +1556,7 @@ func file_greenroom_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_greenroom_ops_v1_ops_proto_rawDescData
 }
 
-var file_greenroom_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_greenroom_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_greenroom_ops_v1_ops_proto_goTypes = []any{
 	(*Parked)(nil),                // 0: greenroom.ops.v1.Parked
 	(*ListParkedRequest)(nil),     // 1: greenroom.ops.v1.ListParkedRequest
@@ -1222,48 +1574,57 @@ var file_greenroom_ops_v1_ops_proto_goTypes = []any{
 	(*RebuildRequest)(nil),        // 13: greenroom.ops.v1.RebuildRequest
 	(*RebuildProgress)(nil),       // 14: greenroom.ops.v1.RebuildProgress
 	(*GetRebuildRequest)(nil),     // 15: greenroom.ops.v1.GetRebuildRequest
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*v1.RoomEvent)(nil),          // 17: greenroom.room.v1.RoomEvent
+	(*ViewerZone)(nil),            // 16: greenroom.ops.v1.ViewerZone
+	(*ListZonesRequest)(nil),      // 17: greenroom.ops.v1.ListZonesRequest
+	(*ListZonesResponse)(nil),     // 18: greenroom.ops.v1.ListZonesResponse
+	(*DrainZoneRequest)(nil),      // 19: greenroom.ops.v1.DrainZoneRequest
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*v1.RoomEvent)(nil),          // 21: greenroom.room.v1.RoomEvent
 }
 var file_greenroom_ops_v1_ops_proto_depIdxs = []int32{
-	16, // 0: greenroom.ops.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
-	16, // 1: greenroom.ops.v1.Parked.healed_at:type_name -> google.protobuf.Timestamp
+	20, // 0: greenroom.ops.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
+	20, // 1: greenroom.ops.v1.Parked.healed_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: greenroom.ops.v1.ListParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
 	0,  // 3: greenroom.ops.v1.GetParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
-	17, // 4: greenroom.ops.v1.GetParkedResponse.event:type_name -> greenroom.room.v1.RoomEvent
+	21, // 4: greenroom.ops.v1.GetParkedResponse.event:type_name -> greenroom.room.v1.RoomEvent
 	0,  // 5: greenroom.ops.v1.RedriveParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
-	16, // 6: greenroom.ops.v1.Change.accepted_at:type_name -> google.protobuf.Timestamp
-	16, // 7: greenroom.ops.v1.Change.committed_at:type_name -> google.protobuf.Timestamp
-	16, // 8: greenroom.ops.v1.Change.sequenced_at:type_name -> google.protobuf.Timestamp
-	16, // 9: greenroom.ops.v1.Change.published_at:type_name -> google.protobuf.Timestamp
-	16, // 10: greenroom.ops.v1.Change.received_queue_at:type_name -> google.protobuf.Timestamp
-	16, // 11: greenroom.ops.v1.Change.received_direct_at:type_name -> google.protobuf.Timestamp
-	16, // 12: greenroom.ops.v1.Change.applied_at:type_name -> google.protobuf.Timestamp
-	16, // 13: greenroom.ops.v1.Change.visible_at:type_name -> google.protobuf.Timestamp
+	20, // 6: greenroom.ops.v1.Change.accepted_at:type_name -> google.protobuf.Timestamp
+	20, // 7: greenroom.ops.v1.Change.committed_at:type_name -> google.protobuf.Timestamp
+	20, // 8: greenroom.ops.v1.Change.sequenced_at:type_name -> google.protobuf.Timestamp
+	20, // 9: greenroom.ops.v1.Change.published_at:type_name -> google.protobuf.Timestamp
+	20, // 10: greenroom.ops.v1.Change.received_queue_at:type_name -> google.protobuf.Timestamp
+	20, // 11: greenroom.ops.v1.Change.received_direct_at:type_name -> google.protobuf.Timestamp
+	20, // 12: greenroom.ops.v1.Change.applied_at:type_name -> google.protobuf.Timestamp
+	20, // 13: greenroom.ops.v1.Change.visible_at:type_name -> google.protobuf.Timestamp
 	7,  // 14: greenroom.ops.v1.TraceRoomResponse.changes:type_name -> greenroom.ops.v1.Change
-	16, // 15: greenroom.ops.v1.HotRoom.since:type_name -> google.protobuf.Timestamp
+	20, // 15: greenroom.ops.v1.HotRoom.since:type_name -> google.protobuf.Timestamp
 	10, // 16: greenroom.ops.v1.ListHotResponse.rooms:type_name -> greenroom.ops.v1.HotRoom
-	16, // 17: greenroom.ops.v1.RebuildProgress.started_at:type_name -> google.protobuf.Timestamp
-	16, // 18: greenroom.ops.v1.RebuildProgress.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 19: greenroom.ops.v1.OpsService.ListParked:input_type -> greenroom.ops.v1.ListParkedRequest
-	3,  // 20: greenroom.ops.v1.OpsService.GetParked:input_type -> greenroom.ops.v1.GetParkedRequest
-	5,  // 21: greenroom.ops.v1.OpsService.RedriveParked:input_type -> greenroom.ops.v1.RedriveParkedRequest
-	8,  // 22: greenroom.ops.v1.OpsService.TraceRoom:input_type -> greenroom.ops.v1.TraceRoomRequest
-	11, // 23: greenroom.ops.v1.OpsService.ListHot:input_type -> greenroom.ops.v1.ListHotRequest
-	13, // 24: greenroom.ops.v1.OpsService.Rebuild:input_type -> greenroom.ops.v1.RebuildRequest
-	15, // 25: greenroom.ops.v1.OpsService.GetRebuild:input_type -> greenroom.ops.v1.GetRebuildRequest
-	2,  // 26: greenroom.ops.v1.OpsService.ListParked:output_type -> greenroom.ops.v1.ListParkedResponse
-	4,  // 27: greenroom.ops.v1.OpsService.GetParked:output_type -> greenroom.ops.v1.GetParkedResponse
-	6,  // 28: greenroom.ops.v1.OpsService.RedriveParked:output_type -> greenroom.ops.v1.RedriveParkedResponse
-	9,  // 29: greenroom.ops.v1.OpsService.TraceRoom:output_type -> greenroom.ops.v1.TraceRoomResponse
-	12, // 30: greenroom.ops.v1.OpsService.ListHot:output_type -> greenroom.ops.v1.ListHotResponse
-	14, // 31: greenroom.ops.v1.OpsService.Rebuild:output_type -> greenroom.ops.v1.RebuildProgress
-	14, // 32: greenroom.ops.v1.OpsService.GetRebuild:output_type -> greenroom.ops.v1.RebuildProgress
-	26, // [26:33] is the sub-list for method output_type
-	19, // [19:26] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	20, // 17: greenroom.ops.v1.RebuildProgress.started_at:type_name -> google.protobuf.Timestamp
+	20, // 18: greenroom.ops.v1.RebuildProgress.finished_at:type_name -> google.protobuf.Timestamp
+	16, // 19: greenroom.ops.v1.ListZonesResponse.zones:type_name -> greenroom.ops.v1.ViewerZone
+	1,  // 20: greenroom.ops.v1.OpsService.ListParked:input_type -> greenroom.ops.v1.ListParkedRequest
+	3,  // 21: greenroom.ops.v1.OpsService.GetParked:input_type -> greenroom.ops.v1.GetParkedRequest
+	5,  // 22: greenroom.ops.v1.OpsService.RedriveParked:input_type -> greenroom.ops.v1.RedriveParkedRequest
+	8,  // 23: greenroom.ops.v1.OpsService.TraceRoom:input_type -> greenroom.ops.v1.TraceRoomRequest
+	11, // 24: greenroom.ops.v1.OpsService.ListHot:input_type -> greenroom.ops.v1.ListHotRequest
+	13, // 25: greenroom.ops.v1.OpsService.Rebuild:input_type -> greenroom.ops.v1.RebuildRequest
+	15, // 26: greenroom.ops.v1.OpsService.GetRebuild:input_type -> greenroom.ops.v1.GetRebuildRequest
+	17, // 27: greenroom.ops.v1.OpsService.ListZones:input_type -> greenroom.ops.v1.ListZonesRequest
+	19, // 28: greenroom.ops.v1.OpsService.DrainZone:input_type -> greenroom.ops.v1.DrainZoneRequest
+	2,  // 29: greenroom.ops.v1.OpsService.ListParked:output_type -> greenroom.ops.v1.ListParkedResponse
+	4,  // 30: greenroom.ops.v1.OpsService.GetParked:output_type -> greenroom.ops.v1.GetParkedResponse
+	6,  // 31: greenroom.ops.v1.OpsService.RedriveParked:output_type -> greenroom.ops.v1.RedriveParkedResponse
+	9,  // 32: greenroom.ops.v1.OpsService.TraceRoom:output_type -> greenroom.ops.v1.TraceRoomResponse
+	12, // 33: greenroom.ops.v1.OpsService.ListHot:output_type -> greenroom.ops.v1.ListHotResponse
+	14, // 34: greenroom.ops.v1.OpsService.Rebuild:output_type -> greenroom.ops.v1.RebuildProgress
+	14, // 35: greenroom.ops.v1.OpsService.GetRebuild:output_type -> greenroom.ops.v1.RebuildProgress
+	18, // 36: greenroom.ops.v1.OpsService.ListZones:output_type -> greenroom.ops.v1.ListZonesResponse
+	16, // 37: greenroom.ops.v1.OpsService.DrainZone:output_type -> greenroom.ops.v1.ViewerZone
+	29, // [29:38] is the sub-list for method output_type
+	20, // [20:29] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_ops_v1_ops_proto_init() }
@@ -1271,13 +1632,14 @@ func file_greenroom_ops_v1_ops_proto_init() {
 	if File_greenroom_ops_v1_ops_proto != nil {
 		return
 	}
+	file_greenroom_ops_v1_ops_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_ops_v1_ops_proto_rawDesc), len(file_greenroom_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

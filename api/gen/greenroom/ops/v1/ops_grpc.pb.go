@@ -28,6 +28,8 @@ const (
 	OpsService_ListHot_FullMethodName       = "/greenroom.ops.v1.OpsService/ListHot"
 	OpsService_Rebuild_FullMethodName       = "/greenroom.ops.v1.OpsService/Rebuild"
 	OpsService_GetRebuild_FullMethodName    = "/greenroom.ops.v1.OpsService/GetRebuild"
+	OpsService_ListZones_FullMethodName     = "/greenroom.ops.v1.OpsService/ListZones"
+	OpsService_DrainZone_FullMethodName     = "/greenroom.ops.v1.OpsService/DrainZone"
 )
 
 // OpsServiceClient is the client API for OpsService service.
@@ -41,11 +43,15 @@ type OpsServiceClient interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(ctx context.Context, in *RedriveParkedRequest, opts ...grpc.CallOption) (*RedriveParkedResponse, error)
 	TraceRoom(ctx context.Context, in *TraceRoomRequest, opts ...grpc.CallOption) (*TraceRoomResponse, error)
-	// The rooms that are hot at the node that is asked.
+	// The rooms that are hot at the node that is asked, which of another zone is the one that writes its views.
 	ListHot(ctx context.Context, in *ListHotRequest, opts ...grpc.CallOption) (*ListHotResponse, error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(ctx context.Context, in *RebuildRequest, opts ...grpc.CallOption) (*RebuildProgress, error)
 	GetRebuild(ctx context.Context, in *GetRebuildRequest, opts ...grpc.CallOption) (*RebuildProgress, error)
+	ListZones(ctx context.Context, in *ListZonesRequest, opts ...grpc.CallOption) (*ListZonesResponse, error)
+	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
+	// those who ask all the same.
+	DrainZone(ctx context.Context, in *DrainZoneRequest, opts ...grpc.CallOption) (*ViewerZone, error)
 }
 
 type opsServiceClient struct {
@@ -126,6 +132,26 @@ func (c *opsServiceClient) GetRebuild(ctx context.Context, in *GetRebuildRequest
 	return out, nil
 }
 
+func (c *opsServiceClient) ListZones(ctx context.Context, in *ListZonesRequest, opts ...grpc.CallOption) (*ListZonesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListZonesResponse)
+	err := c.cc.Invoke(ctx, OpsService_ListZones_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsServiceClient) DrainZone(ctx context.Context, in *DrainZoneRequest, opts ...grpc.CallOption) (*ViewerZone, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ViewerZone)
+	err := c.cc.Invoke(ctx, OpsService_DrainZone_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OpsServiceServer is the server API for OpsService service.
 // All implementations must embed UnimplementedOpsServiceServer
 // for forward compatibility.
@@ -137,11 +163,15 @@ type OpsServiceServer interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(context.Context, *RedriveParkedRequest) (*RedriveParkedResponse, error)
 	TraceRoom(context.Context, *TraceRoomRequest) (*TraceRoomResponse, error)
-	// The rooms that are hot at the node that is asked.
+	// The rooms that are hot at the node that is asked, which of another zone is the one that writes its views.
 	ListHot(context.Context, *ListHotRequest) (*ListHotResponse, error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(context.Context, *RebuildRequest) (*RebuildProgress, error)
 	GetRebuild(context.Context, *GetRebuildRequest) (*RebuildProgress, error)
+	ListZones(context.Context, *ListZonesRequest) (*ListZonesResponse, error)
+	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
+	// those who ask all the same.
+	DrainZone(context.Context, *DrainZoneRequest) (*ViewerZone, error)
 	mustEmbedUnimplementedOpsServiceServer()
 }
 
@@ -172,6 +202,12 @@ func (UnimplementedOpsServiceServer) Rebuild(context.Context, *RebuildRequest) (
 }
 func (UnimplementedOpsServiceServer) GetRebuild(context.Context, *GetRebuildRequest) (*RebuildProgress, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRebuild not implemented")
+}
+func (UnimplementedOpsServiceServer) ListZones(context.Context, *ListZonesRequest) (*ListZonesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListZones not implemented")
+}
+func (UnimplementedOpsServiceServer) DrainZone(context.Context, *DrainZoneRequest) (*ViewerZone, error) {
+	return nil, status.Error(codes.Unimplemented, "method DrainZone not implemented")
 }
 func (UnimplementedOpsServiceServer) mustEmbedUnimplementedOpsServiceServer() {}
 func (UnimplementedOpsServiceServer) testEmbeddedByValue()                    {}
@@ -320,6 +356,42 @@ func _OpsService_GetRebuild_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OpsService_ListZones_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListZonesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).ListZones(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_ListZones_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).ListZones(ctx, req.(*ListZonesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OpsService_DrainZone_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DrainZoneRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).DrainZone(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_DrainZone_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).DrainZone(ctx, req.(*DrainZoneRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OpsService_ServiceDesc is the grpc.ServiceDesc for OpsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -354,6 +426,14 @@ var OpsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRebuild",
 			Handler:    _OpsService_GetRebuild_Handler,
+		},
+		{
+			MethodName: "ListZones",
+			Handler:    _OpsService_ListZones_Handler,
+		},
+		{
+			MethodName: "DrainZone",
+			Handler:    _OpsService_DrainZone_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -50,6 +50,10 @@ const (
 	OpsServiceRebuildProcedure = "/greenroom.ops.v1.OpsService/Rebuild"
 	// OpsServiceGetRebuildProcedure is the fully-qualified name of the OpsService's GetRebuild RPC.
 	OpsServiceGetRebuildProcedure = "/greenroom.ops.v1.OpsService/GetRebuild"
+	// OpsServiceListZonesProcedure is the fully-qualified name of the OpsService's ListZones RPC.
+	OpsServiceListZonesProcedure = "/greenroom.ops.v1.OpsService/ListZones"
+	// OpsServiceDrainZoneProcedure is the fully-qualified name of the OpsService's DrainZone RPC.
+	OpsServiceDrainZoneProcedure = "/greenroom.ops.v1.OpsService/DrainZone"
 )
 
 // OpsServiceClient is a client for the greenroom.ops.v1.OpsService service.
@@ -59,11 +63,15 @@ type OpsServiceClient interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(context.Context, *connect.Request[v1.RedriveParkedRequest]) (*connect.Response[v1.RedriveParkedResponse], error)
 	TraceRoom(context.Context, *connect.Request[v1.TraceRoomRequest]) (*connect.Response[v1.TraceRoomResponse], error)
-	// The rooms that are hot at the node that is asked.
+	// The rooms that are hot at the node that is asked, which of another zone is the one that writes its views.
 	ListHot(context.Context, *connect.Request[v1.ListHotRequest]) (*connect.Response[v1.ListHotResponse], error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(context.Context, *connect.Request[v1.RebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
 	GetRebuild(context.Context, *connect.Request[v1.GetRebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
+	ListZones(context.Context, *connect.Request[v1.ListZonesRequest]) (*connect.Response[v1.ListZonesResponse], error)
+	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
+	// those who ask all the same.
+	DrainZone(context.Context, *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error)
 }
 
 // NewOpsServiceClient constructs a client for the greenroom.ops.v1.OpsService service. By default,
@@ -124,6 +132,19 @@ func NewOpsServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listZones: connect.NewClient[v1.ListZonesRequest, v1.ListZonesResponse](
+			httpClient,
+			baseURL+OpsServiceListZonesProcedure,
+			connect.WithSchema(opsServiceMethods.ByName("ListZones")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		drainZone: connect.NewClient[v1.DrainZoneRequest, v1.ViewerZone](
+			httpClient,
+			baseURL+OpsServiceDrainZoneProcedure,
+			connect.WithSchema(opsServiceMethods.ByName("DrainZone")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -136,6 +157,8 @@ type opsServiceClient struct {
 	listHot       *connect.Client[v1.ListHotRequest, v1.ListHotResponse]
 	rebuild       *connect.Client[v1.RebuildRequest, v1.RebuildProgress]
 	getRebuild    *connect.Client[v1.GetRebuildRequest, v1.RebuildProgress]
+	listZones     *connect.Client[v1.ListZonesRequest, v1.ListZonesResponse]
+	drainZone     *connect.Client[v1.DrainZoneRequest, v1.ViewerZone]
 }
 
 // ListParked calls greenroom.ops.v1.OpsService.ListParked.
@@ -173,6 +196,16 @@ func (c *opsServiceClient) GetRebuild(ctx context.Context, req *connect.Request[
 	return c.getRebuild.CallUnary(ctx, req)
 }
 
+// ListZones calls greenroom.ops.v1.OpsService.ListZones.
+func (c *opsServiceClient) ListZones(ctx context.Context, req *connect.Request[v1.ListZonesRequest]) (*connect.Response[v1.ListZonesResponse], error) {
+	return c.listZones.CallUnary(ctx, req)
+}
+
+// DrainZone calls greenroom.ops.v1.OpsService.DrainZone.
+func (c *opsServiceClient) DrainZone(ctx context.Context, req *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error) {
+	return c.drainZone.CallUnary(ctx, req)
+}
+
 // OpsServiceHandler is an implementation of the greenroom.ops.v1.OpsService service.
 type OpsServiceHandler interface {
 	ListParked(context.Context, *connect.Request[v1.ListParkedRequest]) (*connect.Response[v1.ListParkedResponse], error)
@@ -180,11 +213,15 @@ type OpsServiceHandler interface {
 	// Applies the parked event's room again, from the committed state.
 	RedriveParked(context.Context, *connect.Request[v1.RedriveParkedRequest]) (*connect.Response[v1.RedriveParkedResponse], error)
 	TraceRoom(context.Context, *connect.Request[v1.TraceRoomRequest]) (*connect.Response[v1.TraceRoomResponse], error)
-	// The rooms that are hot at the node that is asked.
+	// The rooms that are hot at the node that is asked, which of another zone is the one that writes its views.
 	ListHot(context.Context, *connect.Request[v1.ListHotRequest]) (*connect.Response[v1.ListHotResponse], error)
 	// Starts a rebuild of room_c beside the running one; answers the running job when there is one.
 	Rebuild(context.Context, *connect.Request[v1.RebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
 	GetRebuild(context.Context, *connect.Request[v1.GetRebuildRequest]) (*connect.Response[v1.RebuildProgress], error)
+	ListZones(context.Context, *connect.Request[v1.ListZonesRequest]) (*connect.Response[v1.ListZonesResponse], error)
+	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
+	// those who ask all the same.
+	DrainZone(context.Context, *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error)
 }
 
 // NewOpsServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -241,6 +278,19 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	opsServiceListZonesHandler := connect.NewUnaryHandler(
+		OpsServiceListZonesProcedure,
+		svc.ListZones,
+		connect.WithSchema(opsServiceMethods.ByName("ListZones")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	opsServiceDrainZoneHandler := connect.NewUnaryHandler(
+		OpsServiceDrainZoneProcedure,
+		svc.DrainZone,
+		connect.WithSchema(opsServiceMethods.ByName("DrainZone")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/greenroom.ops.v1.OpsService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case OpsServiceListParkedProcedure:
@@ -257,6 +307,10 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 			opsServiceRebuildHandler.ServeHTTP(w, r)
 		case OpsServiceGetRebuildProcedure:
 			opsServiceGetRebuildHandler.ServeHTTP(w, r)
+		case OpsServiceListZonesProcedure:
+			opsServiceListZonesHandler.ServeHTTP(w, r)
+		case OpsServiceDrainZoneProcedure:
+			opsServiceDrainZoneHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -292,4 +346,12 @@ func (UnimplementedOpsServiceHandler) Rebuild(context.Context, *connect.Request[
 
 func (UnimplementedOpsServiceHandler) GetRebuild(context.Context, *connect.Request[v1.GetRebuildRequest]) (*connect.Response[v1.RebuildProgress], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.GetRebuild is not implemented"))
+}
+
+func (UnimplementedOpsServiceHandler) ListZones(context.Context, *connect.Request[v1.ListZonesRequest]) (*connect.Response[v1.ListZonesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.ListZones is not implemented"))
+}
+
+func (UnimplementedOpsServiceHandler) DrainZone(context.Context, *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.DrainZone is not implemented"))
 }
