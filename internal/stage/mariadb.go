@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -55,10 +56,8 @@ func StartMariaDB(ctx context.Context, dir string) (*MariaDB, error) {
 		return nil, err
 	}
 	m := &MariaDB{Addr: addr, dir: dir}
-	if _, err := os.Stat(filepath.Join(m.data(), "mysql")); err != nil {
-		if err := m.install(ctx); err != nil {
-			return nil, err
-		}
+	if err := InstallMariaDB(ctx, m.data(), "normal"); err != nil {
+		return nil, err
 	}
 	return m, m.Restart(ctx)
 }
@@ -67,17 +66,37 @@ func (m *MariaDB) data() string { return filepath.Join(m.dir, "data") }
 
 // common are the options of the server and of the program that makes its data. The server refuses to run as root
 // unless it is told to.
-func (m *MariaDB) common() []string {
-	args := []string{"--no-defaults", "--datadir=" + m.data(), "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M"}
+func common(data string) []string {
+	args := []string{"--no-defaults", "--datadir=" + data, "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M"}
 	if os.Getuid() == 0 {
 		args = append(args, "--user=root")
 	}
 	return args
 }
 
-func (m *MariaDB) install(ctx context.Context) error {
-	p, err := Start(nil, m.dir, sbinary("mariadb-install-db"),
-		append(m.common(), "--auth-root-authentication-method=normal", "--skip-test-db")...)
+// MariaDBArgs are the arguments of a server that has its data in the folder, which InstallMariaDB made, and listens at
+// addr, host:port.
+func MariaDBArgs(data, addr string) []string {
+	host, port, _ := net.SplitHostPort(addr) // made by a plan, not typed
+	return append(common(data),
+		"--bind-address="+host, "--port="+port, "--skip-name-resolve",
+		"--socket=mariadb.sock", "--pid-file=mariadb.pid", // in the data folder: paths of sockets are short
+		"--innodb-flush-log-at-trx-commit=1", "--max-connections=1000")
+}
+
+// InstallMariaDB makes the server's own tables in the folder, if they are not there yet. rootLogin is how root proves
+// who it is: "normal" is a password, which is empty, "socket" the same user on this machine. The tables are made
+// aside: an installation that broke off must not look like one.
+func InstallMariaDB(ctx context.Context, data, rootLogin string) error {
+	if _, err := os.Stat(filepath.Join(data, "mysql")); err == nil {
+		return nil
+	}
+	aside := data + ".new"
+	if err := errors.Join(os.RemoveAll(aside), os.RemoveAll(data), os.MkdirAll(aside, 0o700)); err != nil {
+		return err
+	}
+	p, err := Start(nil, aside, sbinary("mariadb-install-db"), append(common(aside),
+		"--auth-root-authentication-method="+rootLogin, "--skip-test-db")...)
 	if err != nil {
 		return err
 	}
@@ -85,19 +104,12 @@ func (m *MariaDB) install(ctx context.Context) error {
 	if err := p.Wait(ctx); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w\n%s", err, p.Output())
 	}
-	return nil
+	return os.Rename(aside, data)
 }
 
 // Restart runs the server again on the same folder and address, after Kill or Stop, and waits until it answers.
 func (m *MariaDB) Restart(ctx context.Context) error {
-	host, port, err := net.SplitHostPort(m.Addr)
-	if err != nil {
-		return err
-	}
-	p, err := Start(nil, m.dir, sbinary("mariadbd"), append(m.common(),
-		"--bind-address="+host, "--port="+port, "--skip-name-resolve",
-		"--socket=mariadb.sock", "--pid-file=mariadb.pid", // in the data folder: paths of sockets are short
-		"--innodb-flush-log-at-trx-commit=1", "--max-connections=1000")...)
+	p, err := Start(nil, m.dir, sbinary("mariadbd"), MariaDBArgs(m.data(), m.Addr)...)
 	if err != nil {
 		return err
 	}

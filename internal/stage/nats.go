@@ -69,16 +69,7 @@ func StartNATSCluster(ctx context.Context, program, dir string) (*NATSCluster, e
 		n.leaves = own[2]
 		n.ready = n.hasLeader
 		c.Nodes = append(c.Nodes, n)
-		err := n.configure(HomeDomain, fmt.Sprintf(`
-cluster {
-  name: greenroom
-  listen: %q
-  routes: [%s]
-  ping_interval: "1s"
-}
-leafnodes { listen: %q }
-`, routes[i], urls("nats-route", routes), n.leaves))
-		if err != nil {
+		if err := n.configure(NATSConf{Domain: HomeDomain, Route: routes[i], Routes: routes, Leaves: n.leaves}); err != nil {
 			return nil, err
 		}
 	}
@@ -146,13 +137,7 @@ func StartNATSLeaf(ctx context.Context, program, dir, zone string, remotes []str
 	}
 	n := newNATS(program, dir, "nats-"+zone, addrs[0], addrs[1])
 	n.ready = func(ctx context.Context) error { _, err := n.jetStream(ctx); return err }
-	err = n.configure(zone, fmt.Sprintf(`
-leafnodes {
-  reconnect: "1s"
-  remotes: [{ urls: [%s] }]
-}
-`, urls("nats-leaf", remotes)))
-	if err != nil {
+	if err := n.configure(NATSConf{Domain: zone, Remotes: remotes}); err != nil {
 		return nil, err
 	}
 	if err := n.Start(ctx); err != nil {
@@ -160,6 +145,57 @@ leafnodes {
 		return nil, err
 	}
 	return n, nil
+}
+
+// NATSConf is what a nats-server of a fleet is told. Addresses are host:port.
+type NATSConf struct {
+	Name, Client, Monitor string
+	// Disk is the folder of its streams, Domain its JetStream domain.
+	Disk, Domain string
+	// Route and Routes are where it and all members of its cluster listen for each other; empty: it has none.
+	Route  string
+	Routes []string
+	// Leaves is where leaf nodes come in, Remotes where a leaf node goes; each may be empty.
+	Leaves  string
+	Remotes []string
+}
+
+// String is the configuration file. Pings are frequent: a member that is frozen, and whose connections stay open, is
+// given up after three seconds instead of minutes.
+func (c NATSConf) String() string {
+	text := fmt.Sprintf(`server_name: %q
+listen: %q
+http: %q
+ping_interval: "1s"
+ping_max: 2
+jetstream {
+  store_dir: %q
+  domain: %q
+  sync_interval: always
+  max_memory_store: 64MB
+  max_file_store: 2GB
+}
+`, c.Name, c.Client, c.Monitor, c.Disk, c.Domain)
+	if len(c.Routes) > 0 {
+		text += fmt.Sprintf(`cluster {
+  name: greenroom
+  listen: %q
+  routes: [%s]
+  ping_interval: "1s"
+}
+`, c.Route, urls("nats-route", c.Routes))
+	}
+	if c.Leaves != "" {
+		text += fmt.Sprintf("leafnodes { listen: %q }\n", c.Leaves)
+	}
+	if len(c.Remotes) > 0 {
+		text += fmt.Sprintf(`leafnodes {
+  reconnect: "1s"
+  remotes: [{ urls: [%s] }]
+}
+`, urls("nats-leaf", c.Remotes))
+	}
+	return text
 }
 
 func urls(scheme string, addrs []string) string {
@@ -178,25 +214,13 @@ func newNATS(program, dir, name, client, monitor string) *NATS {
 	}
 }
 
-// configure writes the server's configuration. Pings are frequent: a member that is frozen, and whose connections stay
-// open, is given up after three seconds instead of minutes.
-func (n *NATS) configure(domain, rest string) error {
+// configure writes the server's configuration: what c says, and what the server knows of itself.
+func (n *NATS) configure(c NATSConf) error {
 	if err := os.MkdirAll(n.dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(n.command[2], fmt.Appendf(nil, `server_name: %q
-listen: %q
-http: %q
-ping_interval: "1s"
-ping_max: 2
-jetstream {
-  store_dir: %q
-  domain: %q
-  sync_interval: always
-  max_memory_store: 64MB
-  max_file_store: 2GB
-}
-%s`, n.name, n.client, n.monitor, n.disk(), domain, strings.TrimPrefix(rest, "\n")), 0o600)
+	c.Name, c.Client, c.Monitor, c.Disk = n.name, n.client, n.monitor, n.disk()
+	return os.WriteFile(n.command[2], []byte(c.String()), 0o600)
 }
 
 func (n *NATS) disk() string { return filepath.Join(n.dir, "disk") }

@@ -53,21 +53,28 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 }
 
 func newRedis(dir, name, addr, bus string) *Redis {
-	host, port, _ := net.SplitHostPort(addr) // made by keptAddrs
-	r := &Redis{addr: addr, bus: bus, Server: &Server{name: name, dir: filepath.Join(dir, name), command: []string{
-		"redis-server", "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--daemonize", "no",
-	}}}
-	if bus != "" {
-		_, busPort, _ := net.SplitHostPort(bus)
-		r.command = append(r.command, "--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-config-file", "nodes.conf",
-			"--cluster-node-timeout", fmt.Sprint(redisNodeTimeout.Milliseconds()),
-			"--repl-diskless-sync-delay", "0") // each master has one replica: there are no others to wait for
-	}
+	r := &Redis{addr: addr, bus: bus, Server: &Server{
+		name: name, dir: filepath.Join(dir, name), command: append([]string{"redis-server"}, RedisArgs(addr, bus)...),
+	}}
 	r.ready = func(ctx context.Context) error {
 		_, err := r.Ask(ctx, "PING")
 		return err
 	}
 	return r
+}
+
+// RedisArgs are the arguments of a redis-server that keeps everything in memory and listens at addr, host:port; with a
+// bus, host:port too, it may become a member of a cluster.
+func RedisArgs(addr, bus string) []string {
+	host, port, _ := net.SplitHostPort(addr) // made by a plan, not typed
+	args := []string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--daemonize", "no"}
+	if bus != "" {
+		_, busPort, _ := net.SplitHostPort(bus)
+		args = append(args, "--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-config-file", "nodes.conf",
+			"--cluster-node-timeout", fmt.Sprint(redisNodeTimeout.Milliseconds()),
+			"--repl-diskless-sync-delay", "0") // each master has one replica: there are no others to wait for
+	}
+	return args
 }
 
 // Ask sends one command and returns the answer as redis-cli prints it. An error of the server is an error.
