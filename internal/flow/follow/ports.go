@@ -7,6 +7,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 // Store is the zone's room_c as its viewer nodes follow it. Its one writer, the zone's projector, numbers
@@ -19,7 +20,7 @@ type Store interface {
 	// touched; and the feed rows behind a position up to the feed's gapless end, in order, at most limit. The rows
 	// wait for the page that ends the cards: who hears of an event finds its card.
 	Since(ctx context.Context, after Mark, limit int) (Delta, error)
-	// Held lists the rooms that are parked and since when their cards are not proven.
+	// Held lists the rooms that are parked and since when their cards are not proven. A zero time: nobody remembers.
 	Held(ctx context.Context) (map[ident.RoomID]time.Time, error)
 }
 
@@ -33,7 +34,8 @@ type Mark struct {
 
 // Standing is the state of room_c at a moment.
 type Standing struct {
-	// Copy changes when everything that was read before is void: a rebuild's switch, another log, a lost store.
+	// Copy changes when Write no longer tells what was written since: a rebuild's switch, another log, a store that
+	// was lost, a failover to a server that lacks transactions.
 	Copy string
 	// Write is the number of the newest transaction.
 	Write int64
@@ -43,7 +45,7 @@ type Standing struct {
 	ParkedWrite, AreasWrite int64
 	// Proven is the newest proof of freshness that the projector has left here: everything committed before At
 	// has a feed_seq of at most Seq, and the feed had reached it. Zero: none yet.
-	Proven project.Claim
+	Proven proof.Claim
 	// Drained: the operators want no readers in this zone.
 	Drained bool
 }
@@ -63,7 +65,7 @@ type Delta struct {
 // Witness keeps the projector's proof of freshness in room_c, for nodes that hear no beats themselves.
 type Witness interface {
 	// Prove stores the claim unless a later one is there. NOT_LEADER: somebody else is the projector.
-	Prove(ctx context.Context, c project.Claim) error
+	Prove(ctx context.Context, c proof.Claim) error
 }
 
 // News brings word of the projector's transactions to the zone's viewer nodes sooner than looking again would. It is

@@ -30,12 +30,13 @@ const (
 type Courier string
 
 // The couriers. Queue and Direct carry events; StateTransfer carries a committed snapshot,
-// CatchUp the events a reader of the log found missing.
+// CatchUp the events a reader of the log found missing. RoomC brings them on to the viewer nodes that follow it.
 const (
 	Queue         Courier = "queue"
 	Direct        Courier = "direct"
 	StateTransfer Courier = "state transfer"
 	CatchUp       Courier = "catch-up"
+	RoomC         Courier = "room_c"
 )
 
 // Passage is one event at one station.
