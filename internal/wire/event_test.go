@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 	"time"
 
@@ -119,6 +120,9 @@ func FuzzUnmarshalEvent(f *testing.F) {
 		}
 		if !bytes.Equal(back.AppendJSON(nil), e.AppendJSON(nil)) {
 			t.Fatal("encoding again changed the event")
+		}
+		if mark, err := wire.EventMark(again); err != nil || !reflect.DeepEqual(mark, whatAMarkSays(back)) {
+			t.Fatalf("the mark says %+v (%v) of %+v", mark, err, back)
 		}
 	})
 }

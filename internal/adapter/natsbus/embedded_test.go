@@ -192,6 +192,9 @@ func consumeInto(t testing.TB, bus *natsbus.Bus) (*collector, func()) {
 		done <- bus.Consume(ctx, func(_ context.Context, batch []project.Delivery) error {
 			c.mu.Lock()
 			defer c.mu.Unlock()
+			for i := range batch {
+				batch[i].Open()
+			}
 			c.got = append(c.got, batch...)
 			return nil
 		})

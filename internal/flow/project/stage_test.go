@@ -226,11 +226,24 @@ func delivery(c station.Courier, e event.RoomEvent) project.Delivery {
 	return project.Delivery{Courier: c, Event: e, Room: e.RoomID, ReceivedAt: time.Now()}
 }
 
-// bring applies events as the queue does.
+// sealed is a delivery that nobody has read yet.
+func sealed(d project.Delivery) project.Delivery {
+	whole := d.Event
+	d.Read = func([]byte) (event.RoomEvent, error) { return whole, nil }
+	d.Event = event.RoomEvent{
+		RoomID: whole.RoomID, Version: whole.Version, Epoch: whole.Epoch, FeedSeq: whole.FeedSeq,
+		CommittedAt: whole.CommittedAt, PublishedAt: whole.PublishedAt,
+	}
+	return d
+}
+
+// bring applies events as the queue does: every other one is still to be read.
 func (s *stage) bring(events ...event.RoomEvent) error {
 	list := make([]project.Delivery, len(events))
 	for i, e := range events {
-		list[i] = delivery(station.Queue, e)
+		if list[i] = delivery(station.Queue, e); i%2 == 0 {
+			list[i] = sealed(list[i])
+		}
 	}
 	return s.p.Apply(context.Background(), list)
 }

@@ -114,8 +114,8 @@ func (l *Ladder) find(e *event.RoomEvent) *Change {
 			break
 		}
 	}
-	if len(list) > 0 && e.Version < list[0].Version {
-		return nil
+	if e.Type == "" || len(list) > 0 && e.Version < list[0].Version {
+		return nil // known by its mark only: it is here, or it was forgotten
 	}
 	if !known {
 		l.makeWay(e.RoomID)

@@ -66,6 +66,9 @@ func (c *consumer) handle(_ context.Context, batch []project.Delivery) error {
 		return errRefused
 	}
 	c.widest = max(c.widest, len(batch))
+	for i := range batch {
+		batch[i].Open()
+	}
 	c.all = append(c.all, batch...)
 	return nil
 }
