@@ -9,8 +9,9 @@ import (
 // candidates need not agree on the time. Safe for concurrent use.
 type Leases interface {
 	// Take takes the named lease for me until ttl from now, or renews it, and returns it as it stands
-	// afterwards: whoever is its Holder has it. It changes hands only when it has run out or was released, and
-	// each time it does, its Term goes up by one, and never down. STORE_UNAVAILABLE means that nobody knows.
+	// afterwards: whoever is its Holder has it. A lease that has run out or was released is given anew to who comes
+	// first, be it its last holder, and each time its Term goes up by one, never down; any other Take leaves the Term
+	// as it is. STORE_UNAVAILABLE means that nobody knows: it may have been taken or renewed all the same.
 	Take(ctx context.Context, name string, me Holder, ttl time.Duration) (Lease, error)
 	// Release lets the lease run out at once, if it is still of this term; otherwise it does nothing.
 	Release(ctx context.Context, name string, term Term) error
