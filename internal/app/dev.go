@@ -4,17 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
@@ -23,48 +19,15 @@ import (
 // Dev is `greenroom dev`: all roles in one process on embedded engines. Each field is a flag, an
 // environment variable (GREENROOM_<FLAG>) and a key of the YAML file.
 type Dev struct {
-	QueryAddr      string `default:"127.0.0.1:8000" help:"Viewers' side: HTTP."`
-	QueryGRPCAddr  string `name:"query-grpc-addr" default:"127.0.0.1:8001" help:"Viewers' side: gRPC."`
-	QueryAdminAddr string `default:"127.0.0.1:8002" help:"Viewers' side: metrics and probes, not for viewers."`
-	CommandAddr    string `default:"127.0.0.1:8080" help:"Broadcasters' side: REST, Connect, gRPC, hooks, console, metrics."`
+	Viewers      `embed:""`
+	Broadcasters `embed:""`
+	Reports      `embed:""`
 
-	Lease time.Duration `default:"10s" help:"How long a session lives without a sign of its stream."`
-	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
-
-	L1MiB      int64         `name:"l1-mib" env:"GREENROOM_L1_MIB" default:"2048" placeholder:"N" help:"Memory for the rooms that are not on air, in MiB; a million of usual size take about 1,000. Rooms on air stay in memory whatever they take."`
-	L2Redis    []string      `name:"l2-redis" env:"GREENROOM_L2_REDIS" placeholder:"HOST:PORT" help:"Redis that the viewers' nodes of a zone share: a server, or some nodes of a cluster. Empty: none."`
-	HedgeAfter time.Duration `default:"0s" placeholder:"DURATION" help:"Ask L2 or L3 a second time when the first answer takes longer, for one question in ten at most. 0: never."`
-
-	HotFrom float64 `default:"500" placeholder:"N" help:"Reads a second of one room, on one node, from which it is hot: announced to all nodes and kept warm."`
-
-	Media `embed:""`
-
-	ConsoleHosts []string `placeholder:"NAME" help:"Names by which browsers reach the console, besides those of loopback."`
-
-	Admission `embed:""`
-
-	Examples     bool       `help:"Make a few example rooms when there are none."`
-	OTLPEndpoint string     `name:"otlp-endpoint" placeholder:"URL" help:"Send traces to this OTLP/HTTP endpoint, as in http://127.0.0.1:4318. Off by default."`
-	LogLevel     slog.Level `default:"info" help:"debug, info, warn or error."`
+	Examples bool `help:"Make a few example rooms when there are none."`
 }
 
-// Validate is kong's: what is mistyped is said at once, and not logged again and again.
-func (d *Dev) Validate() error {
-	for _, addr := range d.L2Redis {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return fmt.Errorf("--l2-redis: %w", err)
-		}
-	}
-	return nil
-}
-
-// gcPercent lets the heap grow to three times what lives: with few rooms the live part is small, and commands
-// make much that dies young. With a million rooms that would be gigabytes of nothing: from the memory limit on
-// the collector works more often instead. GOGC and GOMEMLIMIT overrule both.
-const gcPercent = 200
-
-// memoryLimit is L1 when it is full, half of it again for rooms on air and for what dies young, and what the rest needs.
-func (d *Dev) memoryLimit() int64 { return d.L1MiB<<20*3/2 + 1<<30 }
+// Validate is kong's.
+func (d *Dev) Validate() error { return d.Viewers.Validate() }
 
 // devEnv is what dev takes from the command line besides its own flags.
 type devEnv struct {
@@ -80,14 +43,8 @@ func Command() kong.Option {
 // Run serves until ctx ends. It prints the addresses, the token, and a last line when it is ready;
 // what goes on later is logged to stderr.
 func (d *Dev) Run(ctx context.Context, stdout io.Writer, g *cli.Globals) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(d.memoryLimit())
-	}
+	d.boundMemory()
 	env := devEnv{Data: g.Data, Token: g.Token, Stdout: stdout}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: d.LogLevel}))
 	if err := os.MkdirAll(env.Data, 0o700); err != nil {
 		return err
 	}
@@ -100,7 +57,7 @@ func (d *Dev) Run(ctx context.Context, stdout io.Writer, g *cli.Globals) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(ctx, d, env.Data, token, logger)
+	h, err := openHouse(ctx, d, env.Data, token, d.logger())
 	if err != nil {
 		return err
 	}
@@ -156,8 +113,6 @@ func (d *Dev) announce(env devEnv, h *house, token string) {
 	row("data", env.Data)
 	row("token", token)
 }
-
-func (d *Dev) terms() room.Terms { return room.Terms{Lease: d.Lease, Grace: d.Grace} }
 
 // listeners are the addresses of a process.
 type listeners struct{ command, query, grpc, admin net.Listener }
