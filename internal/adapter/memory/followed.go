@@ -54,7 +54,7 @@ func (v *Views) Since(_ context.Context, after follow.Mark, limit int) (follow.D
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.standing()
-	d := follow.Delta{Standing: now, To: follow.Mark{Write: now.Write, Seq: after.Seq}}
+	d := follow.Delta{Standing: now, To: follow.Mark{Write: max(after.Write, now.Write), Seq: after.Seq}}
 	if after.Write < now.AreasWrite {
 		d.Areas = append([]view.Area{}, v.areas...)
 	}
@@ -63,7 +63,7 @@ func (v *Views) Since(_ context.Context, after follow.Mark, limit int) (follow.D
 		d.To.Write, d.More = v.is.written[d.Cards[n-1].ID], true
 		return d, nil
 	}
-	d.To.Seq = now.Contiguous
+	d.To.Seq = max(after.Seq, now.Contiguous)
 	for _, seq := range slices.Sorted(maps.Keys(v.is.feed)) {
 		if seq <= after.Seq || seq > now.Contiguous {
 			continue
