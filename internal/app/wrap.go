@@ -2,13 +2,13 @@ package app
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
@@ -89,25 +89,63 @@ func (m *metrics) register(own ...prometheus.Collector) {
 	m.own = append(m.own, own...)
 }
 
-// watch adds the gauges that are read from the corridor when somebody asks.
+// gauge adds an instrument that is read when somebody asks.
+func (m *metrics) gauge(name, help string, read func() float64) {
+	m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+}
+
+// watch adds the gauges of a whole corridor.
 func (m *metrics) watch(h *Corridor, l1 interface{ Len() int }) {
-	gauge := func(name, help string, read func() float64) {
-		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	var relays current[relaying]
+	var projections current[projection]
+	var v *viewing
+	if h != nil {
+		relays.Store(h.relaying)
+		projections.Store(h.projection)
+		v = h.viewing
 	}
-	seq := func(s ident.FeedSeq) float64 { return float64(s) }
-	gauge("greenroom_relay_published_seq", "Newest feed_seq the broker has acknowledged.", func() float64 { return seq(h.Relay.Published()) })
-	gauge("greenroom_project_contiguous_seq", "End of the gapless feed.", func() float64 { return seq(h.Projector.At().Contiguous) })
-	gauge("greenroom_project_proven_age_seconds", "How long ago the views were proven to hold everything committed.", func() float64 {
-		return time.Since(h.Projector.ProvenAt()).Seconds()
+	m.watchRelaying(&relays)
+	m.watchProjection(&projections)
+	m.watchViewing(v, l1)
+}
+
+// current is a part that this process runs now, or does not: the work of a leader.
+type current[T any] struct{ atomic.Pointer[T] }
+
+// gauge is what the part says; 0 when it is not here.
+func (c *current[T]) gauge(say func(*T) float64) func() float64 {
+	return func() float64 {
+		if part := c.Load(); part != nil {
+			return say(part)
+		}
+		return 0
+	}
+}
+
+func (m *metrics) watchRelaying(c *current[relaying]) {
+	m.gauge("greenroom_relay_published_seq", "Newest feed_seq the broker has acknowledged; 0 in a process that is not the log's sequencer.", c.gauge(func(r *relaying) float64 {
+		return float64(r.Relay.Published())
+	}))
+}
+
+func (m *metrics) watchProjection(c *current[projection]) {
+	m.gauge("greenroom_project_contiguous_seq", "End of the gapless feed; 0 in a process that is not the projector of its zone.", c.gauge(func(p *projection) float64 {
+		return float64(p.Projector.At().Contiguous)
+	}))
+}
+
+func (m *metrics) watchViewing(v *viewing, l1 interface{ Len() int }) {
+	m.gauge("greenroom_project_proven_age_seconds", "How long ago what viewers are shown was proven to be everything committed.", func() float64 {
+		return time.Since(v.fresh.ProvenAt()).Seconds()
 	})
-	gauge("greenroom_query_hot_kept_rooms", "Rooms that are kept warm because they are hot at this node or at another.", func() float64 { return float64(h.Reads.HotKept()) })
-	m.register(newHotRanks(func() []query.HotRoom { return h.Reads.Hot() }))
-	gauge("greenroom_feed_following_watchers", "Who follows the feed, over HTTP and gRPC.", func() float64 { return float64(h.Feed.Audience().Following.Load()) })
+	m.gauge("greenroom_query_hot_kept_rooms", "Rooms that are kept warm because they are hot at this node or at another.", func() float64 { return float64(v.Reads.HotKept()) })
+	m.register(newHotRanks(func() []query.HotRoom { return v.Reads.Hot() }))
+	m.gauge("greenroom_feed_following_watchers", "Who follows the feed, over HTTP and gRPC.", func() float64 { return float64(v.Feed.Audience().Following.Load()) })
 	m.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "greenroom_feed_cut_total", Help: "Watchers that were cut because they did not take what there was for them."},
-		func() float64 { return float64(h.Feed.Audience().Cut.Load()) }))
-	gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
-	gauge("greenroom_search_indexed_rooms", "Rooms in the index of the search.", func() float64 { return float64(h.Search.Index.Len()) })
-	gauge("greenroom_search_waiting_rooms", "Rooms whose changes the index has not taken in yet.", func() float64 { return float64(h.Search.Waiting()) })
+		func() float64 { return float64(v.Feed.Audience().Cut.Load()) }))
+	m.gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
+	m.gauge("greenroom_search_indexed_rooms", "Rooms in the index of the search.", func() float64 { return float64(v.Search.Index.Len()) })
+	m.gauge("greenroom_search_waiting_rooms", "Rooms whose changes the index has not taken in yet.", func() float64 { return float64(v.Search.Waiting()) })
 }
 
 // instruments of one station and courier.
