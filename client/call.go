@@ -56,11 +56,9 @@ func call[Q, A any](ctx context.Context, c *Client, do func(context.Context, *co
 
 // retry tries once more after a fault that passes by itself. The last fault is returned, not the
 // context's error: it says more.
-func (c *Client) retry(ctx context.Context, try func(context.Context) *Error) error {
+func (c *Client) retry(ctx context.Context, try func() *Error) error {
 	for n := 1; ; n++ {
-		attempt, cancel := context.WithTimeout(ctx, attemptTime)
-		fault := try(attempt)
-		cancel()
+		fault := try()
 		if fault == nil {
 			return nil
 		}

@@ -54,7 +54,7 @@ const (
 )
 
 const (
-	// attemptTime bounds one attempt: twice what the server allows itself.
+	// attemptTime bounds one question to the only node there is: twice what the server allows itself.
 	attemptTime = 10 * time.Second
 	// maxAnswer bounds what is read of an answer: 1,000 rooms with every field full.
 	maxAnswer = 16 << 20

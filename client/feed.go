@@ -20,6 +20,9 @@ const maxLine = 1 << 20
 // heartbeat is how often the server says something although nothing happens.
 const heartbeat = 15 * time.Second
 
+// behindTime is how long a cursor is offered to nodes that do not know it yet.
+const behindTime = time.Minute
+
 const ndjson = "application/x-ndjson"
 
 // FeedQuery selects events; the zero value takes all that are kept, from the oldest.
@@ -57,7 +60,7 @@ func (c *Client) events(ctx context.Context, path string, q FeedQuery) iter.Seq2
 				return
 			}
 			if f.query.After != before {
-				failures, f.refused = 0, 0
+				failures, f.refused = 0, time.Time{}
 			}
 			if !f.goesOn(fault) {
 				yield(nil, fault)
@@ -77,7 +80,7 @@ func (c *Client) events(ctx context.Context, path string, q FeedQuery) iter.Seq2
 // FeedEnd is the position of the newest event: the cursor of one who wants news only.
 func (c *Client) FeedEnd(ctx context.Context) (int64, error) {
 	var end int64
-	err := c.retry(ctx, func(ctx context.Context) *Error {
+	err := c.retry(ctx, func() *Error {
 		// Nobody is that far: the refusal says where the end is.
 		beyond := url.Values{"after": {strconv.FormatInt(math.MaxInt64, 10)}}
 		a := c.find(ctx, question{pace: &c.lists, ask: func(ctx context.Context, node int) answer {
@@ -104,8 +107,8 @@ type feed struct {
 	node   int // that is followed
 	// epoch names the log that the cursor counts in, once an event told.
 	epoch string
-	// refused counts connections in a row that were refused because the cursor lies beyond the end.
-	refused int
+	// refused is when a node first said that the cursor lies beyond its end; zero once a cursor was taken.
+	refused time.Time
 }
 
 // goesOn learns from how a connection ended whether another may do better.
@@ -116,7 +119,11 @@ func (f *feed) goesOn(fault *Error) bool {
 		// It ended in peace, perhaps because the node stops: then the next connection will be refused.
 		return true
 	case verdict == gone:
-		nodes.failed(f.node)
+		took := time.Duration(0)
+		if errors.Is(fault, errSilent) {
+			took = 2 * heartbeat
+		}
+		nodes.failed(f.node, took)
 	case verdict == ill:
 		nodes.strike(f.node)
 	case verdict == busy:
@@ -124,9 +131,11 @@ func (f *feed) goesOn(fault *Error) bool {
 	case fault.Details["end"] != "" && f.epoch != "" && len(nodes.nodes) > 1:
 		// The cursor is one of this log: the node is behind. When none of them knows it for long, the log has
 		// lost its end, and the caller has to know.
-		f.refused++
+		if f.refused.IsZero() {
+			f.refused = time.Now()
+		}
 		nodes.rest(f.node, 0)
-		return f.refused < f.client.attempts*len(nodes.nodes)
+		return time.Since(f.refused) < behindTime
 	}
 	return fault.passing
 }

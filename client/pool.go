@@ -102,22 +102,23 @@ func (p *pool) answered(i int) {
 	n.strikes, n.trial, n.pause, n.out = 0, false, 0, time.Time{}
 }
 
-// failed leaves a node alone for a while.
-func (p *pool) failed(i int) {
+// failed leaves a node alone for a while, at least for as long as its failure took: a call that hangs is not to
+// be risked all the time.
+func (p *pool) failed(i int, took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.nodes[i].fail()
+	p.nodes[i].fail(took)
 }
 
 // fail is failed, with mu held. Only the trial of a node that is out tells something new: a hundred calls that
 // were under way when it failed are one failure.
-func (n *node) fail() {
+func (n *node) fail(took time.Duration) {
 	now := time.Now()
 	if n.pause > 0 && !n.trial && now.Before(n.out) {
 		return
 	}
 	n.strikes, n.trial = 0, false
-	n.pause = min(max(2*n.pause, firstPause), lastPause)
+	n.pause = min(max(2*n.pause, firstPause, took), lastPause)
 	n.out = now.Add(jittered(n.pause))
 }
 
@@ -127,7 +128,7 @@ func (p *pool) strike(i int) {
 	defer p.mu.Unlock()
 	n := p.nodes[i]
 	if n.strikes++; n.strikes >= maxStrikes {
-		n.fail()
+		n.fail(0)
 	}
 }
 

@@ -27,6 +27,7 @@ type question struct {
 // answer is what came of it.
 type answer struct {
 	node   int
+	took   time.Duration
 	header http.Header
 	msg    proto.Message
 	fault  *Error
@@ -47,10 +48,17 @@ type race struct {
 // find asks for the answer: one node if all is well.
 func (c *Client) find(ctx context.Context, q question) answer {
 	if len(c.query.nodes) == 1 {
-		return q.ask(ctx, 0)
+		return q.only(ctx, 0)
 	}
 	r := race{question: q, c: c, answers: make(chan answer, len(c.query.nodes))}
 	return r.run(ctx)
+}
+
+// only asks the one node that can answer.
+func (q *question) only(ctx context.Context, node int) answer {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	return q.ask(ctx, node)
 }
 
 func (r *race) run(ctx context.Context) answer {
@@ -93,7 +101,10 @@ func (r *race) start(ctx context.Context, node int) {
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, readTime)
 		defer cancel()
-		answers <- ask(ctx, node)
+		began := time.Now()
+		a := ask(ctx, node)
+		a.took = time.Since(began)
+		answers <- a
 	}()
 	r.c.look(ctx, node)
 }
@@ -129,7 +140,7 @@ func (r *race) learn(ctx context.Context, a answer) (again bool) {
 	}
 	switch verdict {
 	case gone:
-		p.failed(a.node)
+		p.failed(a.node, a.took)
 	case ill:
 		p.strike(a.node)
 	case behind:

@@ -128,9 +128,9 @@ func read[A any, M interface {
 		q.pace = nil
 	}
 	var a answer
-	err := c.retry(ctx, func(ctx context.Context) *Error {
+	err := c.retry(ctx, func() *Error {
 		if r.pinned > 0 {
-			a = q.ask(ctx, r.pinned-1)
+			a = q.only(ctx, r.pinned-1)
 		} else {
 			a = c.find(ctx, q)
 		}

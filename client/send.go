@@ -19,20 +19,21 @@ type addressKey struct{}
 // send makes attempts of a command. An attempt goes from an address that cannot be reached to the next at once;
 // everything else waits, because all addresses lead to the same home.
 func (p *pool) send(ctx context.Context, c *Client, do func(context.Context) *Error) error {
-	return c.retry(ctx, func(ctx context.Context) *Error {
+	all := uint64(1)<<len(p.nodes) - 1
+	return c.retry(ctx, func() *Error {
 		for tried := uint64(0); ; {
-			i := p.next(tried)
+			i, began := p.next(tried), time.Now()
 			tried |= 1 << i
 			fault := p.sendTo(ctx, p.nodes[i], do)
 			if ctx.Err() != nil {
-				return fault
+				return fault // the caller went away, which says nothing of the address
 			}
 			if fault.verdict() != gone {
 				p.answered(i)
 				return fault
 			}
-			p.failed(i)
-			if tried == 1<<len(p.nodes)-1 || c.attempts == 1 {
+			p.failed(i, time.Since(began))
+			if tried == all || c.attempts == 1 {
 				return fault
 			}
 		}
@@ -43,13 +44,17 @@ func (p *pool) sendTo(ctx context.Context, n *node, do func(context.Context) *Er
 	if n.baseErr != nil {
 		return &Error{Code: "INVALID_ARGUMENT", Message: n.baseErr.Error(), cause: n.baseErr}
 	}
-	ctx = context.WithValue(ctx, addressKey{}, n.base)
+	within := attemptTime
 	if len(p.nodes) > 1 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, sendTime)
-		defer cancel()
+		within = sendTime
 	}
-	return do(ctx)
+	at, cancel := context.WithTimeout(context.WithValue(ctx, addressKey{}, n.base), within)
+	defer cancel()
+	fault := do(at)
+	if fault != nil && at.Err() != nil && ctx.Err() == nil {
+		return unreachable(at.Err()) // not a slow home: that says so itself, before
+	}
+	return fault
 }
 
 // sender is connect's HTTP client: it sends a request to the address that its attempt has chosen.
