@@ -25,6 +25,11 @@ build: ## Build bin/greenroom.
 run: build ## Serve all roles on the default ports, with example rooms. ARGS="--flag …" adds flags.
 	@exec bin/greenroom dev --examples $(ARGS)
 
+.PHONY: fleet
+fleet: build ## Bring a whole fleet up on this machine, in fleet/. ARGS="--only …" adds flags.
+	@go build -o bin/nats-server github.com/nats-io/nats-server/v2
+	@bin/greenroom fleet up $(ARGS)
+
 .PHONY: test
 test: ## Run all tests; as root on Debian, install first what they need.
 	@scripts/deps

@@ -7,8 +7,9 @@ import (
 	"github.com/greenroomlive/greenroom/internal/app"
 	"github.com/greenroomlive/greenroom/internal/bench"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
+	"github.com/greenroomlive/greenroom/internal/fleet"
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), bench.Command()))
+	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), bench.Command(), fleet.Command()))
 }

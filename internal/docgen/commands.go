@@ -10,10 +10,11 @@ import (
 	"github.com/greenroomlive/greenroom/internal/app"
 	"github.com/greenroomlive/greenroom/internal/bench"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
+	"github.com/greenroomlive/greenroom/internal/fleet"
 )
 
 func commandLine(p *page) error {
-	model, err := cli.Model(app.Command(), bench.Command())
+	model, err := cli.Model(app.Command(), bench.Command(), fleet.Command())
 	if err != nil {
 		return err
 	}
@@ -36,14 +37,14 @@ func commandLine(p *page) error {
 // helpOf is what --help prints.
 func helpOf(command ...string) (string, error) {
 	var out bytes.Buffer
-	if status := cli.Main(append(command, "--help"), &out, &out, app.Command(), bench.Command()); status != 0 {
+	if status := cli.Main(append(command, "--help"), &out, &out, app.Command(), bench.Command(), fleet.Command()); status != 0 {
 		return "", fmt.Errorf("%s --help ended with %d: %s", strings.Join(command, " "), status, out.String())
 	}
 	return out.String(), nil
 }
 
 func configuration(p *page) error {
-	model, err := cli.Model(app.Command(), bench.Command())
+	model, err := cli.Model(app.Command(), bench.Command(), fleet.Command())
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func TestNoPathsOfOneMachine(t *testing.T) {
 			return err
 		}
 		if d.IsDir() {
-			if underAny(filepath.ToSlash(name), []string{".git", "bin", "greenroom-data", "api/third_party", "testdata/tmp"}) {
+			if underAny(filepath.ToSlash(name), []string{".git", "bin", "greenroom-data", "fleet", "api/third_party", "testdata/tmp"}) {
 				return fs.SkipDir
 			}
 			return nil

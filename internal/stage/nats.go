@@ -49,7 +49,7 @@ func NATSServer(ctx context.Context) (string, error) {
 	}
 	out, err := exec.CommandContext(ctx, "go", "tool", "-n", "nats-server").Output()
 	if err != nil {
-		return "", errors.New("stage: there is no nats-server: `make build` puts one into bin")
+		return "", errors.New("stage: there is no nats-server: `make fleet` puts one into bin")
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -1,0 +1,179 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/greenroomlive/greenroom/internal/stage"
+)
+
+// serve are the flags of `greenroom serve` by name, as its YAML file has them.
+type serve map[string]any
+
+// describeNode fills in a process that is greenroom itself.
+func (p *plan) describeNode(m *process) {
+	var flags serve
+	switch {
+	case m == p.forward:
+		flags = p.forwarder()
+	case m.kind == "xanchor":
+		flags = p.anchor()
+	case m.kind == "xroom":
+		flags = p.viewer(m)
+	default:
+		flags = p.watcher()
+	}
+	flags["zone"], flags["home"] = m.zone, home
+	flags["jwks"] = p.secrets.jwks
+	flags["internal-secret"] = p.secrets.internal
+	for what, flag := range map[string]string{
+		"command": "command-addr", "query": "query-addr", "grpc": "query-grpc-addr", "admin": "query-admin-addr", "internal": "internal-addr",
+	} {
+		if slices.ContainsFunc(m.at, func(e endpoint) bool { return e.what == what }) {
+			flags[flag] = m.addr(what)
+		}
+	}
+	m.conf, m.confPath = p.yaml("serve", flags), p.conf(m, ".yaml")
+	m.line = []string{p.programs["greenroom"], "--config", m.confPath, "serve"}
+	m.probe = func(ctx context.Context) error { return answers(ctx, m.addr("admin"), "/readyz") }
+}
+
+// anchor is a node of the B side.
+func (p *plan) anchor() serve {
+	return serve{
+		"role":   []string{"xanchor", "xroom-management", "xroom-extend"},
+		"room-b": p.dsn(roomB), "nats": p.natsURLs(home), "nats-replicas": natsServers, "internal": p.internals(),
+	}
+}
+
+// viewer is a node of the C side in its zone.
+func (p *plan) viewer(m *process) serve {
+	flags := serve{
+		"role":   []string{"xroom"},
+		"room-c": p.dsn(roomC(m.zone)), "nats": p.natsURLs(m.zone), "nats-replicas": p.replicas(m.zone),
+		"l2-redis": addresses(p.redis, "redis"), "source": addresses(p.anchors, "internal"), "internal": p.internals(),
+	}
+	if m.zone != home {
+		flags["nats-mirror-domain"] = stage.HomeDomain
+	}
+	return flags
+}
+
+// forwarder takes commands in the zone that does not decide them.
+func (p *plan) forwarder() serve {
+	flags := serve{"role": []string{"xanchor"}}
+	var urls []string
+	for _, addr := range addresses(p.anchors, "command") {
+		urls = append(urls, "http://"+addr)
+	}
+	flags["home-command"] = urls
+	return flags
+}
+
+// watcher reads both ends.
+func (p *plan) watcher() serve {
+	return serve{
+		"role":   []string{"watch"},
+		"room-b": p.dsn(roomB), "room-c": p.dsn(roomC(home)), "nats": p.natsURLs(home), "nats-replicas": natsServers,
+		"source": addresses(p.anchors, "internal"), "internal": p.internals(),
+	}
+}
+
+// internals are the internal doors of all viewer nodes, as zone=host:port.
+func (p *plan) internals() []string {
+	var out []string
+	for _, m := range slices.Concat(p.homeViewers, p.otherViewers) {
+		out = append(out, m.zone+"="+m.addr("internal"))
+	}
+	return out
+}
+
+// natsURLs are the servers that a zone's nodes connect to.
+func (p *plan) natsURLs(zone string) []string {
+	servers := p.nats
+	if zone == other {
+		servers = []*process{p.leaf}
+	}
+	var out []string
+	for _, addr := range addresses(servers, "nats") {
+		out = append(out, "nats://"+addr)
+	}
+	return out
+}
+
+// replicas is how often a zone's servers keep each message.
+func (p *plan) replicas(zone string) int {
+	if zone == home {
+		return natsServers
+	}
+	return 1
+}
+
+// migrateConf is the configuration of `greenroom migrate`, which makes the tables before anybody wants them.
+func (p *plan) migrateConf(zone string) (path, text string) {
+	flags := serve{"room-c": p.dsn(roomC(zone))}
+	if zone == home {
+		flags["room-b"] = p.dsn(roomB)
+	}
+	return p.conf(&process{name: "migrate-" + zone}, ".yaml"), p.yaml("migrate", flags)
+}
+
+// migrate brings the tables of all databases up to date.
+func (p *plan) migrate(ctx context.Context) error {
+	for _, zone := range []string{home, other} {
+		path, text := p.migrateConf(zone)
+		if err := replace(path, []byte(text)); err != nil {
+			return err
+		}
+		run := exec.CommandContext(ctx, p.programs["greenroom"], "--config", path, "migrate")
+		run.Env = environment()
+		if out, err := run.CombinedOutput(); err != nil {
+			return fmt.Errorf("greenroom migrate, zone %s: %w\n%s", zone, err, out)
+		}
+	}
+	return nil
+}
+
+// yaml is a file for --config: what all commands share, and the flags of one.
+func (p *plan) yaml(command string, flags serve) string {
+	text, err := yaml.Marshal(map[string]any{"token": p.secrets.token, command: map[string]any(flags)})
+	if err != nil {
+		panic(err) // texts, numbers and lists of texts can always be written
+	}
+	return "# Written by greenroom fleet at each start; an edit is lost.\n" + string(text)
+}
+
+// answers is nil when the page is there; otherwise it says what stands in its place.
+func answers(ctx context.Context, addr, page string) error {
+	_, err := get(ctx, addr, page)
+	return err
+}
+
+// mostPage bounds what is read of a page, in bytes.
+const mostPage = 4 << 20
+
+func get(ctx context.Context, addr, page string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+page, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Close = true // whom it asks may be killed next
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Body.Close() }() // it is read
+	text, err := io.ReadAll(io.LimitReader(answer.Body, mostPage))
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = errors.New(strings.TrimSpace(string(text)))
+	}
+	return text, err
+}
