@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/greenroomlive/greenroom/internal/core/fault"
 )
 
 const (
@@ -109,6 +111,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 // querier is what a read needs: a transaction, or single statements. It lives for one call, under its context.
 type querier interface {
 	query(text string, args ...any) (*sql.Rows, error)
+	// typed is the fault that an error of the engine is.
+	typed(err error) error
 }
 
 // single runs each statement on its own snapshot.
@@ -119,8 +123,10 @@ type single struct {
 
 func (s single) query(text string, args ...any) (*sql.Rows, error) {
 	rows, err := s.db.QueryContext(s.ctx, text, args...)
-	return rows, engineFault(err)
+	return rows, s.typed(err)
 }
+
+func (s single) typed(err error) error { return engineFault(err) }
 
 // transaction is one transaction on one connection. Not safe for concurrent use.
 type transaction struct {
@@ -128,26 +134,42 @@ type transaction struct {
 	c   *sql.Conn
 	// writes counts the statements that may have changed something.
 	writes int
+	// broken is the engine's fault that ended the transaction. After some of them the server has rolled back by
+	// itself, and what a unit that overlooks the fault does next would be committed alone, statement by statement.
+	broken error
 }
 
 func (t *transaction) query(text string, args ...any) (*sql.Rows, error) {
+	if t.broken != nil {
+		return nil, t.broken
+	}
 	rows, err := t.c.QueryContext(t.ctx, text, args...)
-	return rows, engineFault(err)
+	return rows, t.typed(err)
 }
 
 // exec returns the number of rows that changed.
 func (t *transaction) exec(text string, args ...any) (int64, error) {
+	if t.broken != nil {
+		return 0, t.broken
+	}
 	t.writes++
 	res, err := t.c.ExecContext(t.ctx, text, args...)
 	if err != nil {
-		return 0, engineFault(err)
+		return 0, t.typed(err)
 	}
-	n, err := res.RowsAffected()
-	return n, engineFault(err)
+	return res.RowsAffected() // the driver knows it already
+}
+
+func (t *transaction) typed(err error) error {
+	err = engineFault(err)
+	if errors.Is(err, fault.StoreUnavailable) || errors.Is(err, fault.DeadlineExceeded) {
+		t.broken = err
+	}
+	return err
 }
 
 // transact runs f in one transaction, once. Errors before the commit leave no trace; an unanswered one says
-// that the commit happened or did not. It is a method of nothing so that one transaction is all that it can touch.
+// that the commit happened or did not.
 func transact(ctx context.Context, db *sql.DB, begin string, f func(*transaction) error) error {
 	c, err := db.Conn(ctx)
 	if err != nil {
@@ -163,7 +185,11 @@ func transact(ctx context.Context, db *sql.DB, begin string, f func(*transaction
 	if _, err := c.ExecContext(ctx, begin); err != nil {
 		return engineFault(err)
 	}
-	if err := f(t); err != nil {
+	err = f(t)
+	if t.broken != nil {
+		err = t.broken
+	}
+	if err != nil {
 		_, rollback := c.ExecContext(ctx, "ROLLBACK")
 		clean = rollback == nil
 		return err
@@ -203,12 +229,12 @@ func each(q querier, scan func(rows *sql.Rows) error, text string, args ...any) 
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			if broken := rows.Err(); broken != nil {
-				return engineFault(broken)
+				return q.typed(broken)
 			}
 			return err // the engine gave the row; that we cannot read it is ours: INTERNAL
 		}
 	}
-	return engineFault(rows.Err())
+	return q.typed(rows.Err())
 }
 
 // one scans the single row of a query; false when there is none.

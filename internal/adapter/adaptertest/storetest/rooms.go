@@ -33,6 +33,9 @@ type RoomsLevers struct {
 	// AtCommit: events have their feed_seq when they are committed; Sequence only hands them over, to
 	// the process that committed them.
 	AtCommit bool
+	// ManyWriters: commits of different rooms run at once, so they may be announced in another order than they
+	// are sequenced in; those of one room never are.
+	ManyWriters bool
 }
 
 // Rooms runs the suite. open makes an empty store that ends with the test.
@@ -52,7 +55,7 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 
 		{"the sequencer counts from 1, in commit order, each event once", sequences},
 		{"the sequencer goes on after a restart", sequencesOn},
-		{"concurrent commits are sequenced in the order of their announcement", sequencesConcurrent},
+		{"concurrent commits are sequenced in the order of their announcement, or each room's are", sequencesConcurrent},
 		{"the log is read in pages and knows its head", readsLog},
 		{"subscribers hear of commits in order, before the answer", announces},
 		{"subscribers never hear of what was rolled back", announcesNoRollback},
