@@ -16,6 +16,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
+	"github.com/greenroomlive/greenroom/internal/guard/breaker"
 )
 
 // Engines are the adapters that a corridor stands on. Which ones is chosen in profile.go, and
@@ -59,9 +60,11 @@ type CorridorConfig struct {
 	Random   func([]byte)
 	Jitter   func() float64
 	Observer station.Observer
-	// Count is told of what the projector counts, Dropped of what the direct courier did not bring; may be nil.
-	Count   func(what string, n int)
-	Dropped func(n int, why string)
+	// Count is told of what the projector counts; may be nil.
+	Count func(what string, n int)
+	// Dropped is told what a zone was not brought directly, Called how its breaker stands; may be nil.
+	Dropped func(zone string, n int, why string)
+	Called  func(zone string, s breaker.State)
 	// CountHot is told what happens to hot rooms; may be nil. HotFrom is the reads a second that make a room hot; 0 for the default.
 	CountHot func(what string, rooms int)
 	HotFrom  float64
@@ -89,7 +92,7 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	h.viewing = newViewing(c, h.Projector)
 	told.viewing = h.viewing // it asks the projector how fresh the views are, and so comes after it
 	h.relaying = newRelaying(c, c.Rooms, h.Projector)
-	h.commanding = newCommanding(c, h.Projector)
+	h.commanding = newCommanding(c, relay.Zone{Name: homeName, Ingest: h.Projector})
 	c.Rooms.Subscribe(func(events []event.RoomEvent) {
 		h.committed(events)
 		h.Relay.Committed()

@@ -217,6 +217,6 @@ func (b behind) guard(port string) func(outcome string, s breaker.State) {
 	open := b.open.WithLabelValues(port)
 	return func(outcome string, s breaker.State) {
 		b.calls.WithLabelValues(port, outcome).Inc()
-		open.Set(map[breaker.State]float64{breaker.HalfOpen: 0.5, breaker.Open: 1}[s])
+		open.Set(openRatio(s))
 	}
 }

@@ -58,8 +58,8 @@ func (m *metrics) countHot(what string, rooms int) {
 
 // ListHot serves commandapi.Ops.
 func (o *operations) ListHot(context.Context) (*opsv1.ListHotResponse, error) {
-	out := &opsv1.ListHotResponse{HotFrom: int64(o.corridor.Reads.HotFrom())}
-	for _, h := range o.corridor.Reads.Hot() {
+	out := &opsv1.ListHotResponse{HotFrom: int64(o.Reads.HotFrom())}
+	for _, h := range o.Reads.Hot() {
 		m := &opsv1.HotRoom{RoomId: int64(h.ID), ReadsPerSecond: int64(h.ReadsPerSecond), Since: wire.Time(h.Since)}
 		if h.Entry != nil {
 			card, err := wire.UnmarshalAnswer(h.Entry.Proto)

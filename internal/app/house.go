@@ -61,12 +61,14 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	h.corridor = NewCorridor(CorridorConfig{
 		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), Observer: observer, Logger: log,
 		Count:   func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
-		Dropped: func(n int, why string) { h.metrics.dropped.WithLabelValues(why).Add(float64(n)) },
+		Dropped: h.metrics.direct.left, Called: h.metrics.direct.state,
 		HotFrom: d.HotFrom, CountHot: h.metrics.countHot,
 	})
+	h.metrics.direct.known(homeName)
 	h.metrics.watch(h.corridor, h.engines.l1)
 	h.admissions, h.canary = d.admissions(h.metrics)
-	h.ops = &operations{corridor: h.corridor, source: h.engines.rooms, views: h.engines.views, recent: h.engines.views, ladder: ladder, background: ctx}
+	h.ops = &operations{viewing: h.corridor.viewing, source: h.engines.rooms, views: h.engines.views, ladder: ladder, background: ctx, projector: &current[projection]{}}
+	h.ops.projector.Store(h.corridor.projection)
 	h.zone = &onlyZone{operations: h.ops, log: log}
 	if h.pollers, err = d.pollers(h.corridor.Anchor, h.metrics, log); err != nil {
 		return nil, err

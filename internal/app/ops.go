@@ -19,6 +19,9 @@ import (
 
 // recordedViews is what the desk and the console read of room_c besides the viewers' reads.
 type recordedViews interface {
+	// Versions and Parked are those of project.Views.
+	Versions(ctx context.Context, ids []ident.RoomID) (map[ident.RoomID]ident.Version, error)
+	Parked(ctx context.Context, q project.ParkedQuery) ([]project.Parked, error)
 	// Recent returns a room's newest feed lines, newest first.
 	Recent(ctx context.Context, id ident.RoomID, limit int) ([]feed.Frame, error)
 	// Newest pages through cards by id, newest first, below before.
@@ -26,19 +29,28 @@ type recordedViews interface {
 	Count(ctx context.Context) (int64, error)
 }
 
-// operations serves commandapi.Ops and console.Desk.
+// operations serves commandapi.Ops and console.Desk in a process that shows views.
 type operations struct {
-	corridor *Corridor
-	source   project.Source
-	views    project.Views
-	recent   recordedViews
-	ladder   *desk.Ladder
+	*viewing
+	source project.Source
+	views  recordedViews
+	ladder *desk.Ladder
+	// projector is there while this process is the one that writes the views.
+	projector *current[projection]
 	// background outlives the request that starts a rebuild, not the process.
 	background context.Context
 }
 
+// writer is the projector, or NOT_LEADER.
+func (o *operations) writer() (*project.Projector, error) {
+	if p := o.projector.Load(); p != nil {
+		return p.Projector, nil
+	}
+	return nil, fault.NotLeader.New("this process does not write the views")
+}
+
 func (o *operations) ListParked(ctx context.Context, all bool, before int64, limit int) ([]*opsv1.Parked, error) {
-	list, err := o.corridor.Projector.ParkedList(ctx, project.ParkedQuery{Open: !all, Before: before, Limit: limit})
+	list, err := o.views.Parked(ctx, project.ParkedQuery{Open: !all, Before: before, Limit: limit})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +62,7 @@ func (o *operations) ListParked(ctx context.Context, all bool, before int64, lim
 }
 
 func (o *operations) GetParked(ctx context.Context, id int64) (*opsv1.GetParkedResponse, error) {
-	list, err := o.corridor.Projector.ParkedList(ctx, project.ParkedQuery{ID: id, Limit: 1})
+	list, err := o.views.Parked(ctx, project.ParkedQuery{ID: id, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +77,11 @@ func (o *operations) GetParked(ctx context.Context, id int64) (*opsv1.GetParkedR
 }
 
 func (o *operations) Redrive(ctx context.Context, id int64) (*opsv1.Parked, error) {
-	letter, err := o.corridor.Projector.Redrive(ctx, id)
+	p, err := o.writer()
+	if err != nil {
+		return nil, err
+	}
+	letter, err := p.Redrive(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +98,22 @@ func parkedMessage(p *project.Parked) *opsv1.Parked {
 
 // Rebuild starts a rebuild, or finds the running one.
 func (o *operations) Rebuild(ctx context.Context) (*opsv1.RebuildProgress, error) {
-	if o.corridor.Projector.BeginRebuild() {
-		go func() { _ = o.corridor.Projector.Rebuild(o.background) }() // its end, good or bad, stands in Progress
+	p, err := o.writer()
+	if err != nil {
+		return nil, err
+	}
+	if p.BeginRebuild() {
+		go func() { _ = p.Rebuild(o.background) }() // its end, good or bad, stands in Progress
 	}
 	return o.RebuildProgress(ctx)
 }
 
 func (o *operations) RebuildProgress(context.Context) (*opsv1.RebuildProgress, error) {
-	p := o.corridor.Projector.Progress()
+	writer, err := o.writer()
+	if err != nil {
+		return nil, err
+	}
+	p := writer.Progress()
 	return &opsv1.RebuildProgress{
 		Phase: string(p.Phase), RoomsDone: p.RoomsDone, RoomsTotal: p.RoomsTotal, EventsDone: p.EventsDone, EventsTotal: p.EventsTotal,
 		StartedAt: wire.Time(p.StartedAt), FinishedAt: wire.Time(p.FinishedAt), Error: p.Error,
@@ -111,7 +135,7 @@ func (o *operations) TraceRoom(ctx context.Context, id int64, limit int) (*opsv1
 		return nil, err
 	}
 	out := &opsv1.TraceRoomResponse{RoomId: id, CommittedVersion: int64(committed.Version), ViewVersion: int64(stored[room])}
-	if e, resident := o.corridor.Reads.Lookup(room); resident {
+	if e, resident := o.Reads.Lookup(room); resident {
 		out.L1Version = int64(e.Version)
 	}
 	for _, c := range o.ladder.Changes(room, limit) {
@@ -131,7 +155,7 @@ func changeMessage(c *desk.Change) *opsv1.Change {
 
 // Live is console.Board.
 func (o *operations) Live(ctx context.Context, limit int) ([]view.RoomCard, error) {
-	page, err := o.corridor.Reads.Live(ctx, query.LiveQuery{PageSize: min(limit, query.MaxPage)})
+	page, err := o.Reads.Live(ctx, query.LiveQuery{PageSize: min(limit, query.MaxPage)})
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +164,7 @@ func (o *operations) Live(ctx context.Context, limit int) ([]view.RoomCard, erro
 
 // Search is console.Board.
 func (o *operations) Search(ctx context.Context, words string, limit int) (cards []view.RoomCard, complete bool, err error) {
-	found, err := o.corridor.Search.Ask(ctx, search.Question{Text: words, PageSize: min(limit, search.MaxPage)})
+	found, err := o.viewing.Search.Ask(ctx, search.Question{Text: words, PageSize: min(limit, search.MaxPage)})
 	if err != nil {
 		return nil, false, err
 	}
@@ -163,15 +187,15 @@ func cardsOf(rooms []*query.Entry) ([]view.RoomCard, error) {
 
 // Rooms is console.Board.
 func (o *operations) Rooms(ctx context.Context, before ident.RoomID, limit int) ([]view.RoomCard, error) {
-	return o.recent.Newest(ctx, before, limit)
+	return o.views.Newest(ctx, before, limit)
 }
 
 // RoomCount is console.Board.
-func (o *operations) RoomCount(ctx context.Context) (int64, error) { return o.recent.Count(ctx) }
+func (o *operations) RoomCount(ctx context.Context) (int64, error) { return o.views.Count(ctx) }
 
 // Fresh is console.Board.
 func (o *operations) Fresh() (age time.Duration, stale bool) {
-	age = max(time.Since(o.corridor.Projector.ProvenAt()), 0)
+	age = max(time.Since(o.fresh.ProvenAt()), 0)
 	return age, query.Stale(age)
 }
 
@@ -180,8 +204,8 @@ func (o *operations) Updates(ctx context.Context) <-chan struct{} {
 	pulses := make(chan struct{}, 1)
 	go func() {
 		defer close(pulses) // a page that hears no more should ask anew
-		end, _ := o.corridor.Feed.End()
-		watcher, err := o.corridor.Feed.Watch(ctx, end, feed.Filter{})
+		end, _ := o.Feed.End()
+		watcher, err := o.Feed.Watch(ctx, end, feed.Filter{})
 		for err == nil {
 			if _, err = watcher.Next(ctx); err == nil {
 				select {
@@ -196,7 +220,7 @@ func (o *operations) Updates(ctx context.Context) <-chan struct{} {
 
 // Events is console.Board.
 func (o *operations) Events(ctx context.Context, id ident.RoomID, limit int) ([]event.RoomEvent, error) {
-	frames, err := o.recent.Recent(ctx, id, limit)
+	frames, err := o.views.Recent(ctx, id, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,10 @@ type commanding struct {
 	observer station.Observer
 }
 
-func newCommanding(c CorridorConfig, ingest relay.Ingest) *commanding {
-	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(ingest, c.Logger, c.Dropped)}
+func newCommanding(c CorridorConfig, zones ...relay.Zone) *commanding {
+	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
+		Zones: zones, Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
+	})}
 	b.Anchor = command.NewAnchor(command.Config{
 		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
 	})

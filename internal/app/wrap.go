@@ -26,7 +26,7 @@ type metrics struct {
 	endToEnd *prometheus.HistogramVec
 	passed   *prometheus.CounterVec
 	project  *prometheus.CounterVec
-	dropped  *prometheus.CounterVec
+	direct   directCalls
 	hooks    *prometheus.CounterVec
 	unclaim  *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
@@ -55,7 +55,7 @@ func newMetrics() *metrics {
 		endToEnd: prometheus.NewHistogramVec(hop("greenroom_query_visible_seconds", "From commit to the answer that viewers get, by the courier that came first."), []string{"courier"}),
 		passed:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_station_passed_total", Help: "Events that passed a station."}, []string{"station", "courier"}),
 		project:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_project_events_total", Help: "What the projector met: gap, duplicate, parked, healed, catch-up."}, []string{"what"}),
-		dropped:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_relay_direct_dropped_total", Help: "Events the direct courier left to the queue."}, []string{"why"}),
+		direct:   newDirectCalls(),
 		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_hooks_callbacks_total", Help: "Media-server callbacks by what came of them."}, []string{"server", "call", "result"}),
 		unclaim:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_polled_total", Help: "Streams found by polling, by what came of them."}, []string{"server", "result"}),
 		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
@@ -65,7 +65,7 @@ func newMetrics() *metrics {
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_shed_refused_total", Help: "Viewers' requests refused: the node is asked too much (overload), or this client asks too often (rate)."}, []string{"class", "why"})
 	m.crowded = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_limit_refused_total", Help: "Connections and feeds of viewers refused because their client holds as many as one may."}, []string{"what"})
-	m.register(m.refused, m.crowded, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.dropped, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
+	m.register(m.refused, m.crowded, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.direct.dropped, m.direct.open, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
 	m.register(m.behind.rooms, m.behind.calls, m.behind.open, m.behind.damaged)
 	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -92,9 +92,9 @@ type onlyZone struct {
 
 // Standing is zone.
 func (z *onlyZone) Standing(context.Context) *opsv1.ViewerZone {
-	end, _ := z.corridor.Feed.End()
+	end, _ := z.Feed.End()
 	out := &opsv1.ViewerZone{Name: homeName, Home: true, Nodes: 1, Reachable: 1, Drained: z.drained.Load(), Contiguous: int64(end)}
-	if at := z.corridor.Projector.ProvenAt(); !at.IsZero() {
+	if at := z.fresh.ProvenAt(); !at.IsZero() {
 		out.AgeMs = proto.Int64(max(time.Since(at), 0).Milliseconds())
 	}
 	return out
@@ -112,5 +112,5 @@ func (z *onlyZone) ready() error {
 	if z.drained.Load() {
 		return errors.New("the operators drained this zone")
 	}
-	return z.corridor.Ready()
+	return z.Ready()
 }

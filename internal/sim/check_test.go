@@ -194,7 +194,7 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 	if age := clock().Sub(w.now.Projector.ProvenAt()); age > time.Second {
 		t.Errorf("freshness is not proven any more: age %s", age)
 	}
-	open, err := w.now.Projector.ParkedList(ctx, openLetters)
+	open, err := w.views.Parked(ctx, openLetters)
 	if err != nil || len(open) > 0 {
 		t.Errorf("rooms are still parked: %+v, %v", open, err)
 	}

@@ -188,11 +188,6 @@ func (p *Projector) postpone(ctx context.Context, id ident.RoomID, why error) {
 	}
 }
 
-// ParkedList shows dead letters, newest first.
-func (p *Projector) ParkedList(ctx context.Context, q ParkedQuery) ([]Parked, error) {
-	return p.views.Parked(ctx, q)
-}
-
 // Redrive heals the room of a dead letter now, whatever its backoff, and returns the letter as it then stands.
 func (p *Projector) Redrive(ctx context.Context, id int64) (Parked, error) {
 	letter, err := p.letter(ctx, id)

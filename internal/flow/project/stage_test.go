@@ -281,7 +281,7 @@ func (s *stage) feed() (out []line) {
 
 func (s *stage) letters(open bool) []project.Parked {
 	s.Helper()
-	list, err := s.p.ParkedList(context.Background(), project.ParkedQuery{Open: open, Limit: 100})
+	list, err := s.views.Parked(context.Background(), project.ParkedQuery{Open: open, Limit: 100})
 	s.must(err)
 	return list
 }
