@@ -149,6 +149,7 @@ func (c *upCmd) found(dir string, only []string) error {
 // greet tells where everything is, and what to try.
 func (y *yard) greet() {
 	command, query := "http://"+y.anchors[0].addr("command"), "http://"+y.homeViewers[0].addr("query")
+	fmt.Fprintf(y.out, "\nconsole    http://%s/?token=%s", y.watch.addr("command"), y.secrets.token)
 	fmt.Fprintf(y.out, "\ncommand    %s\nquery      %s (zone %s)\nquery      http://%s (zone %s)\ntoken      %s\n\nTry:\n",
 		command, query, home, y.otherViewers[0].addr("query"), other, y.secrets.token)
 	fmt.Fprintf(y.out, "  greenroom --data %s --command-url %s --query-url %s room create \"First room\"\n", y.folder, command, query)

@@ -42,7 +42,7 @@ func (p *plan) describe(m *process) {
 
 func (p *plan) describeMariaDB(m *process) {
 	host, _, _ := net.SplitHostPort(m.addr("sql")) // the plan made it
-	m.confPath = p.conf(m, ".sql")
+	m.confPath = p.conf(m.name, ".sql")
 	m.line = append([]string{p.programs["mariadbd"]}, stage.MariaDBArgs(m.dir, m.addr("sql"))...)
 	m.line = append(m.line, "--init-file="+m.confPath)
 	var sql strings.Builder
@@ -94,7 +94,7 @@ func (p *plan) describeNATS(m *process) {
 		c.Domain, c.Leaves = stage.HomeDomain, m.addr("leaf")
 		c.Route, c.Routes = m.addr("cluster"), addresses(p.nats, "cluster")
 	}
-	m.conf, m.confPath = c.String(), p.conf(m, ".conf")
+	m.conf, m.confPath = c.String(), p.conf(m.name, ".conf")
 	m.line = []string{p.programs[natsProgram], "-c", m.confPath}
 	m.probe = func(ctx context.Context) error { return answers(ctx, m.addr("monitor"), "/healthz") }
 	m.leads = func(ctx context.Context) string {

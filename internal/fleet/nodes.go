@@ -41,7 +41,7 @@ func (p *plan) describeNode(m *process) {
 			flags[flag] = m.addr(what)
 		}
 	}
-	m.conf, m.confPath = p.yaml("serve", flags), p.conf(m, ".yaml")
+	m.conf, m.confPath = p.yaml("serve", flags), p.conf(m.name, ".yaml")
 	m.line = []string{p.programs["greenroom"], "--config", m.confPath, "serve"}
 	m.probe = func(ctx context.Context) error { return answers(ctx, m.addr("admin"), "/readyz") }
 }
@@ -49,15 +49,14 @@ func (p *plan) describeNode(m *process) {
 // anchor is a node of the B side.
 func (p *plan) anchor() serve {
 	return serve{
-		"role":   []string{"xanchor", "xroom-management", "xroom-extend"},
-		"room-b": p.dsn(roomB), "nats": p.natsURLs(home), "nats-replicas": natsServers, "internal": p.internals(),
+		"role": []string{"xanchor"}, "room-b": p.dsn(roomB), "nats": p.natsURLs(home), "nats-replicas": natsServers, "internal": p.internals(),
 	}
 }
 
 // viewer is a node of the C side in its zone.
 func (p *plan) viewer(m *process) serve {
 	flags := serve{
-		"role":   []string{"xroom"},
+		"role": []string{"xroom"}, "l1-mib": 256, // of each of them, on one machine
 		"room-c": p.dsn(roomC(m.zone)), "nats": p.natsURLs(m.zone), "nats-replicas": p.replicas(m.zone),
 		"l2-redis": addresses(p.redis, "redis"), "source": addresses(p.anchors, "internal"), "internal": p.internals(),
 	}
@@ -117,27 +116,17 @@ func (p *plan) replicas(zone string) int {
 	return 1
 }
 
-// migrateConf is the configuration of `greenroom migrate`, which makes the tables before anybody wants them.
-func (p *plan) migrateConf(zone string) (path, text string) {
-	flags := serve{"room-c": p.dsn(roomC(zone))}
-	if zone == home {
-		flags["room-b"] = p.dsn(roomB)
-	}
-	return p.conf(&process{name: "migrate-" + zone}, ".yaml"), p.yaml("migrate", flags)
-}
-
-// migrate brings the tables of all databases up to date.
+// migrate brings the tables of all databases up to date, before anybody wants them.
 func (p *plan) migrate(ctx context.Context) error {
-	for _, zone := range []string{home, other} {
-		path, text := p.migrateConf(zone)
-		if err := replace(path, []byte(text)); err != nil {
-			return err
-		}
-		run := exec.CommandContext(ctx, p.programs["greenroom"], "--config", path, "migrate")
-		run.Env = environment()
-		if out, err := run.CombinedOutput(); err != nil {
-			return fmt.Errorf("greenroom migrate, zone %s: %w\n%s", zone, err, out)
-		}
+	path := p.conf("migrate", ".yaml")
+	text := p.yaml("migrate", serve{"room-b": p.dsn(roomB), "room-c": []string{p.dsn(roomC(home)), p.dsn(roomC(other))}})
+	if err := replace(path, []byte(text)); err != nil {
+		return err
+	}
+	run := exec.CommandContext(ctx, p.programs["greenroom"], "--config", path, "migrate")
+	run.Env = environment()
+	if out, err := run.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return nil
 }

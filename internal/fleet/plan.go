@@ -126,7 +126,7 @@ func (p *plan) layNodes(ports *block) {
 		p.otherViewers = append(p.otherViewers, p.place(ports, numbered("xroom-"+other, i), "xroom", other, "query", "grpc", "admin", "internal"))
 	}
 	p.forward = p.place(ports, "command-"+other, "xanchor", other, "command", "admin", "internal")
-	p.watch = p.place(ports, "watch", "watch", home, "admin", "internal")
+	p.watch = p.place(ports, "watch", "watch", home, "command", "admin", "internal")
 	p.waves = append(p.waves,
 		wave{before: step{"migrations", p.migrate}, processes: p.anchors},
 		wave{processes: append(slices.Clone(p.homeViewers), p.otherViewers...)},
@@ -170,8 +170,8 @@ func (p *plan) find(name string) (*process, error) {
 func (p *plan) log(m *process) string { return filepath.Join(p.folder, "log", m.name+".log") }
 
 // conf is the file that a process reads.
-func (p *plan) conf(m *process, extension string) string {
-	return filepath.Join(p.folder, "conf", m.name+extension)
+func (p *plan) conf(name, extension string) string {
+	return filepath.Join(p.folder, "conf", name+extension)
 }
 
 // addresses are where processes speak what.
