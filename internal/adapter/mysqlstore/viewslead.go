@@ -2,20 +2,18 @@ package mysqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 
 	"github.com/pressly/goose/v3"
 
-	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 )
 
 // Leader is room_c as its one writer uses it, for one term of a lease: project.Views and follow.Witness, beside all
-// that Views reads. Each of its transactions locks the row of standing and the lease, and is NOT_LEADER unless the
-// lease is still of this term. When another one has taken the lease, none of the old term's can commit any more.
+// that Views reads. Each of its transactions locks the lease and the row of standing, and is NOT_LEADER unless the
+// lease is still of this term. Once another one has taken the lease, none of the old term's can commit any more.
 //
 // Nothing is retried here, for the couriers bring again what failed. A lost answer to a COMMIT is
 // STORE_UNAVAILABLE although it may have happened: to write the same again changes nothing.
@@ -79,20 +77,16 @@ func (l *Leader) transact(ctx context.Context, f func(*writing) error) error {
 
 // begin takes the lock, and makes sure that we lead, in the store that we know.
 func (l *Leader) begin(t *transaction) (*writing, error) {
-	w := &writing{transaction: t}
-	var (
-		term sql.NullInt64
-		addr sql.NullString
-	)
-	found, err := one(t, `SELECT l.term, l.addr, `+standingColumnsOf("s")+`
-		FROM standing s LEFT JOIN lease l ON l.name = ? WHERE s.id = 1 FOR UPDATE`, []any{l.lease}, append([]any{&term, &addr}, w.columns()...)...)
-	switch {
-	case err != nil:
+	if err := fence(t, l.lease, l.term); err != nil {
 		return nil, err
-	case !found:
-		return nil, gone(errEmptied, "was emptied")
-	case lead.Term(term.Int64) != l.term:
-		return nil, fault.NotLeader.New("the lease %q is of term %d, this is %d", l.lease, term.Int64, l.term).With("leader", addr.String)
+	}
+	w := &writing{transaction: t}
+	found, err := one(t, `SELECT `+standingColumnsOf("s")+` FROM standing s WHERE s.id = 1 FOR UPDATE`, nil, w.columns()...)
+	if err == nil && !found {
+		err = gone(errEmptied, "was emptied")
+	}
+	if err != nil {
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// pruneBatch bounds one statement of forgetting: a few milliseconds, so that the writer and replicas go on.
-const pruneBatch = 1000
+// sweepBatch bounds one statement of forgetting: a few milliseconds, so that the writer and replicas go on.
+const sweepBatch = 1000
 
 // Prune forgets feed lines stored before keep, dead letters healed before it, and what is left of copies that nobody
 // reads any more, in bounded steps; the newest line stays. It holds no lock over them: nothing that is deleted can
@@ -35,8 +35,8 @@ func (l *Leader) Prune(ctx context.Context, keep time.Time) (more bool, err erro
 		{`DELETE FROM feed WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
 	} {
 		err := l.db.change(ctx, func(t *transaction) error {
-			n, err := t.exec(step.text, append(step.args, pruneBatch)...)
-			more = more || n >= pruneBatch-1
+			n, err := t.exec(step.text, append(step.args, sweepBatch)...)
+			more = more || n >= sweepBatch-1
 			return err
 		})
 		if err != nil {
@@ -46,12 +46,12 @@ func (l *Leader) Prune(ctx context.Context, keep time.Time) (more bool, err erro
 	return more, nil
 }
 
-// oldLines is the position before which the feed may be forgotten. It looks at the oldest pruneBatch rows only, and
+// oldLines is the position before which the feed may be forgotten. It looks at the oldest sweepBatch rows only, and
 // stops at the first row to keep, whatever a clock that was set back wrote behind it, so that no hole comes into
 // being; the last row it looks at stays, which is the newest of all when nothing else is left.
 func (v *Views) oldLines(ctx context.Context, copy int64, keep time.Time) (int64, error) {
 	var cut sql.NullInt64
 	_, err := one(v.db.now(ctx), `SELECT COALESCE(MIN(IF(stored_at >= ?, feed_seq, NULL)), MAX(feed_seq))
-		FROM (SELECT feed_seq, stored_at FROM feed WHERE copy = ? ORDER BY feed_seq LIMIT ?) oldest`, []any{millis(keep), copy, pruneBatch}, &cut)
+		FROM (SELECT feed_seq, stored_at FROM feed WHERE copy = ? ORDER BY feed_seq LIMIT ?) oldest`, []any{millis(keep), copy, sweepBatch}, &cut)
 	return cut.Int64, err
 }
