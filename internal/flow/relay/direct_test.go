@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/guard/breaker"
 )
 
 // ingest is the C side's entrance: it takes, refuses, or hangs.
@@ -56,27 +58,42 @@ func (i *ingest) seen() ([]ident.RoomID, []time.Time) {
 	return slices.Clone(i.got), slices.Clone(i.calls)
 }
 
-// courier is a direct courier with what it did not bring.
-type courier struct {
+// zones is a direct courier with the zones a, b, … that it calls, and what it did not bring them.
+type zones struct {
 	*relay.Direct
-	to *ingest
+	to map[string]*ingest
 
 	mu      sync.Mutex
-	dropped map[string]int
+	off     bool
+	dropped map[string]int // by "zone why"
+	states  map[string]breaker.State
 }
 
-func direct(t *testing.T, runs bool, test func(*courier)) {
+func direct(t *testing.T, names string, runs bool, test func(*zones)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &courier{to: &ingest{}, dropped: map[string]int{}}
-		c.Direct = relay.NewDirect(c.to, slog.New(slog.DiscardHandler), func(n int, why string) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.dropped[why] += n
-		})
+		z := &zones{to: map[string]*ingest{}, dropped: map[string]int{}, states: map[string]breaker.State{}}
+		c := relay.DirectConfig{
+			Logger: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 0.5 }, On: func() bool { return !z.isOff() },
+			Dropped: func(zone string, n int, why string) {
+				z.mu.Lock()
+				defer z.mu.Unlock()
+				z.dropped[zone+" "+why] += n
+			},
+			Breaker: func(zone string, s breaker.State) {
+				z.mu.Lock()
+				defer z.mu.Unlock()
+				z.states[zone] = s
+			},
+		}
+		for _, name := range strings.Split(names, "") {
+			z.to[name] = &ingest{}
+			c.Zones = append(c.Zones, relay.Zone{Name: name, Ingest: z.to[name]})
+		}
+		z.Direct = relay.NewDirect(c)
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		if runs {
-			go func() { done <- c.Run(ctx) }()
+			go func() { done <- z.Run(ctx) }()
 		} else {
 			done <- nil
 		}
@@ -86,108 +103,197 @@ func direct(t *testing.T, runs bool, test func(*courier)) {
 				t.Error(err)
 			}
 		}()
-		test(c)
+		test(z)
 	})
 }
 
-func (c *courier) drops(why string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.dropped[why]
+func (z *zones) isOff() bool {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.off
 }
 
-func (c *courier) send(rooms ...ident.RoomID) {
+func (z *zones) switchTo(on bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.off = !on
+}
+
+func (z *zones) drops(zone, why string) int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.dropped[zone+" "+why]
+}
+
+func (z *zones) state(zone string) breaker.State {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.states[zone]
+}
+
+func (z *zones) send(rooms ...ident.RoomID) {
 	events := make([]event.RoomEvent, len(rooms))
 	for i, id := range rooms {
 		events[i].RoomID = id
 	}
-	c.Send(events)
+	z.Send(events)
 }
 
-func TestDirectBringsInOrder(t *testing.T) {
-	direct(t, true, func(c *courier) {
-		c.send(1, 2)
-		c.send(3)
+// each sends a commit and waits until what can be brought is.
+func (z *zones) each(rooms ...ident.RoomID) {
+	for _, id := range rooms {
+		z.send(id)
 		synctest.Wait()
-		if got, _ := c.to.seen(); !slices.Equal(got, []ident.RoomID{1, 2, 3}) {
-			t.Errorf("brought %v", got)
+	}
+}
+
+// want checks what a zone was brought.
+func (z *zones) want(t *testing.T, zone string, rooms ...ident.RoomID) {
+	t.Helper()
+	if got, _ := z.to[zone].seen(); !slices.Equal(got, rooms) {
+		t.Errorf("zone %s was brought %v, want %v", zone, got, rooms)
+	}
+}
+
+func TestDirectBringsInOrderToEveryZone(t *testing.T) {
+	direct(t, "ab", true, func(z *zones) {
+		z.send(1, 2)
+		z.send(3)
+		synctest.Wait()
+		z.want(t, "a", 1, 2, 3)
+		z.want(t, "b", 1, 2, 3)
+		if z.state("a") != breaker.Closed {
+			t.Error("a breaker opened")
 		}
 	})
 }
 
-// TestDirectIsBounded: with nobody to make the calls, Send returns all the same and drops what does not fit.
+// TestDirectIsBounded: with nobody to make the calls, Send returns all the same and drops the commits that do not fit.
 func TestDirectIsBounded(t *testing.T) {
-	direct(t, false, func(c *courier) {
-		for range 300 {
-			c.send(1, 2)
+	direct(t, "ab", false, func(z *zones) {
+		for range 1500 {
+			z.send(1, 2, 3)
 		}
-		if n := c.drops("queue full"); n != 2*(300-256) {
-			t.Errorf("%d events were dropped, want those of 44 commits", n)
+		for _, zone := range []string{"a", "b"} {
+			if n := z.drops(zone, relay.DropFull); n != 3*(1500-4096/3) {
+				t.Errorf("zone %s: %d events were dropped, want those beyond 4096", zone, n)
+			}
 		}
 	})
 }
 
-// TestDirectBudget: a call that hangs is given up after its budget, and only five in a row.
-func TestDirectBudget(t *testing.T) {
-	direct(t, true, func(c *courier) {
-		c.to.hangs = true
+// TestOneCallCarriesWhatWaits: a zone that answers slowly is not called once a commit.
+func TestOneCallCarriesWhatWaits(t *testing.T) {
+	direct(t, "a", false, func(z *zones) {
+		var rooms []ident.RoomID
+		for i := range ident.RoomID(200) {
+			z.send(3*i, 3*i+1, 3*i+2)
+			rooms = append(rooms, 3*i, 3*i+1, 3*i+2)
+		}
+		many := make([]ident.RoomID, 300) // one commit stays whole
+		z.send(many...)
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- z.Run(ctx) }()
+		synctest.Wait()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		z.want(t, "a", append(rooms, many...)...)
+		if _, calls := z.to["a"].seen(); len(calls) != 4 {
+			t.Errorf("900 events in 201 commits took %d calls, want 255, 255, 90 and 300", len(calls))
+		}
+	})
+}
+
+// TestADeadZoneCostsTheOthersNothing: a call that hangs is given up after its budget, and only five in a row; the other
+// zone has every event when it is sent.
+func TestADeadZoneCostsTheOthersNothing(t *testing.T) {
+	direct(t, "ab", true, func(z *zones) {
+		z.to["a"].hangs = true
 		start := time.Now()
-		for range 10 {
-			c.send(1)
+		for i := range ident.RoomID(10) {
+			at := time.Now()
+			z.each(i)
+			if time.Since(at) != 0 {
+				t.Error("Send waited")
+			}
+			if got, _ := z.to["b"].seen(); len(got) != int(i)+1 {
+				t.Errorf("b has %d of %d events", len(got), i+1)
+			}
+			<-time.After(20 * time.Millisecond)
 		}
-		if time.Since(start) != 0 {
-			t.Error("Send waited")
-		}
-		<-time.After(500 * time.Millisecond)
-		_, calls := c.to.seen()
+		_, calls := z.to["a"].seen()
 		if len(calls) != 5 || calls[4].Sub(start) != 4*20*time.Millisecond {
 			t.Errorf("%d calls, at %v; want five, one budget of 20 ms after the other", len(calls), calls)
 		}
-		if c.drops("call failed") != 5 || c.drops("breaker open") != 5 {
-			t.Errorf("dropped: %v", c.dropped)
+		if z.drops("a", relay.DropFailed) != 5 || z.drops("a", relay.DropBreaker) != 5 || z.drops("b", relay.DropFailed) != 0 {
+			t.Errorf("dropped: %v", z.dropped)
+		}
+		if z.state("a") != breaker.Open || z.state("b") != breaker.Closed {
+			t.Errorf("the breakers are %v", z.states)
 		}
 	})
 }
 
-func TestDirectBreaker(t *testing.T) {
-	direct(t, true, func(c *courier) {
-		c.to.err = errors.New("away")
-		for range 5 {
-			c.send(1)
-		}
-		synctest.Wait()
-		opened := time.Now()
-		count := func() int { _, calls := c.to.seen(); return len(calls) }
-		c.send(1)
-		<-time.After(time.Second - time.Millisecond)
-		c.send(1)
-		synctest.Wait()
+func TestAZoneComesBack(t *testing.T) {
+	direct(t, "a", true, func(z *zones) {
+		a := z.to["a"]
+		a.err = errors.New("away")
+		z.each(1, 2, 3, 4, 5)
+		count := func() int { _, calls := a.seen(); return len(calls) }
+		<-time.After(250*time.Millisecond - 1)
+		z.each(6)
 		if n := count(); n != 5 {
 			t.Fatalf("an open breaker let %d calls through", n-5)
 		}
-		<-time.After(time.Until(opened.Add(time.Second)))
-		c.send(1) // one probe; it fails and the breaker stays open
-		c.send(1)
-		synctest.Wait()
+		<-time.After(1)
+		z.each(7, 8) // one probe; it fails and the breaker stays open, for twice as long
 		if n := count(); n != 6 {
 			t.Fatalf("after the pause %d calls were made, want one probe", n-5)
 		}
-		c.to.set(func(i *ingest) { i.err = nil })
-		<-time.After(time.Second)
-		c.send(7)
-		c.send(8)
-		synctest.Wait()
-		if got, _ := c.to.seen(); !slices.Equal(got, []ident.RoomID{7, 8}) {
-			t.Errorf("a breaker that closed brought %v", got)
-		}
+		a.set(func(i *ingest) { i.err = nil })
+		<-time.After(500 * time.Millisecond)
+		z.each(9, 10)
+		z.want(t, "a", 9, 10)
 		// Closed for good: it takes five failures again.
-		c.to.set(func(i *ingest) { i.err, i.calls = errors.New("away"), nil })
-		for range 7 {
-			c.send(1)
-		}
-		synctest.Wait()
+		a.set(func(i *ingest) { i.err, i.calls = errors.New("away"), nil })
+		<-time.After(3 * time.Second) // what succeeded is out of the window
+		z.each(1, 2, 3, 4, 5, 6, 7)
 		if n := count(); n != 5 {
 			t.Errorf("after it had closed, %d calls failed before it opened", n)
+		}
+	})
+}
+
+func TestDirectIsSwitched(t *testing.T) {
+	direct(t, "ab", true, func(z *zones) {
+		z.each(1)
+		z.switchTo(false)
+		z.each(2, 3)
+		z.switchTo(true)
+		z.each(4)
+		for _, zone := range []string{"a", "b"} {
+			z.want(t, zone, 1, 4)
+			if n := z.drops(zone, relay.DropOff); n != 2 {
+				t.Errorf("%d events of zone %s count as switched off", n, zone)
+			}
+		}
+	})
+}
+
+// TestAStopSaysNothingOfAZone: calls that end with the process are neither failures nor drops.
+func TestAStopSaysNothingOfAZone(t *testing.T) {
+	direct(t, "a", false, func(z *zones) {
+		z.to["a"].hangs = true
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- z.Run(ctx) }()
+		z.each(1)
+		stop()
+		if err := <-done; err != nil || z.drops("a", relay.DropFailed) != 0 {
+			t.Errorf("Run: %v; dropped %v", err, z.dropped)
 		}
 	})
 }

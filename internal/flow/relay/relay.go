@@ -39,8 +39,10 @@ const (
 
 // Config is what a Relay is made of.
 type Config struct {
-	Log      Log
-	Bus      Bus
+	Log Log
+	Bus Bus
+	// On says whether the queue is fed; while it is not, events are sequenced and kept. Nil: always.
+	On       func() bool
 	Observer station.Observer
 	Logger   *slog.Logger
 	// Clock stamps PublishedAt; Jitter gives numbers in [0,1) that keep retries of many relays apart.
@@ -52,6 +54,7 @@ type Config struct {
 type Relay struct {
 	log      Log
 	bus      Bus
+	on       func() bool
 	observer station.Observer
 	logger   *slog.Logger
 	clock    func() time.Time
@@ -66,8 +69,11 @@ type Relay struct {
 
 // New wires a relay. Call Committed after each commit to wake it at once.
 func New(c Config) *Relay {
-	r := &Relay{log: c.Log, bus: c.Bus, observer: c.Observer, logger: c.Logger, clock: c.Clock, jitter: c.Jitter,
+	r := &Relay{log: c.Log, bus: c.Bus, on: c.On, observer: c.Observer, logger: c.Logger, clock: c.Clock, jitter: c.Jitter,
 		wake: make(chan struct{}, 1), fresh: make(chan []event.RoomEvent, 1)}
+	if r.on == nil {
+		r.on = func() bool { return true }
+	}
 	if r.clock == nil {
 		r.clock = time.Now
 	}
@@ -155,13 +161,14 @@ func (r *Relay) publishAll(ctx context.Context) error {
 	var next []event.RoomEvent
 	for {
 		var err error
-		if !known {
+		on := r.on()
+		if on && !known {
 			at, err = r.standing(ctx)
 		}
-		if err == nil {
-			known = true
+		if on && err == nil {
 			at, err = r.publishFrom(ctx, at, next)
 		}
+		known = on // switched on again, it goes on from where the broker stands then
 		next = nil
 		switch {
 		case ctx.Err() != nil:
@@ -213,7 +220,7 @@ func (r *Relay) publishFrom(ctx context.Context, at ident.FeedSeq, fresh []event
 			return at, err
 		}
 	}
-	for len(events) > 0 {
+	for len(events) > 0 && r.on() {
 		if err := r.publish(ctx, events); err != nil {
 			return at, err
 		}

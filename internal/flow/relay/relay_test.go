@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +120,7 @@ type line struct {
 	rooms *memory.Rooms
 	bus   *broker
 	relay *relay.Relay
+	off   atomic.Bool // the queue is switched off
 	seen  *passages
 	start time.Time
 	last  ident.RoomID
@@ -131,7 +133,7 @@ func onLine(t *testing.T, prepare func(*line), test func(*line)) {
 			prepare(l)
 		}
 		l.relay = relay.New(relay.Config{Log: l.rooms, Bus: l.bus, Observer: l.seen, Logger: slog.New(slog.DiscardHandler),
-			Jitter: func() float64 { return 1 }})
+			Jitter: func() float64 { return 1 }, On: func() bool { return !l.off.Load() }})
 		l.rooms.Subscribe(func([]event.RoomEvent) { l.relay.Committed() })
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
@@ -327,6 +329,28 @@ func TestBackoffGrows(t *testing.T) {
 		}
 		l.at(63 * time.Second)
 		l.wantAll(2)
+	})
+}
+
+// TestTheQueueIsSwitched: while it is off nothing is published, everything is sequenced, and the broker is left
+// alone; on again, the broker is brought what is missing, in order, each once.
+func TestTheQueueIsSwitched(t *testing.T) {
+	onLine(t, nil, func(l *line) {
+		l.commit(3)
+		l.at(time.Second)
+		l.off.Store(true)
+		l.bus.set(func(b *broker) { b.tries = nil })
+		for range 3 {
+			l.commit(600)
+			l.at(time.Since(l.start) + 2*relay.LookEvery)
+		}
+		l.wantAll(3)
+		if end, err := l.rooms.End(t.Context()); err != nil || end != 1803 || len(l.bus.attempts()) != 0 {
+			t.Errorf("the log ends at %d (%v), %d times it was published", end, err, len(l.bus.attempts()))
+		}
+		l.off.Store(false)
+		l.at(time.Since(l.start) + relay.LookEvery)
+		l.wantAll(1803)
 	})
 }
 
