@@ -26,7 +26,12 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// What fasthttp, below the real viewers' nodes, leaves running for the process or for 10 s.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
 
 // commandSide is the real door, behind a handler that may break what passes.
 func commandSide(t testing.TB, around func(http.Handler) http.Handler) *greenroom.Client {

@@ -38,6 +38,25 @@ func Example() {
 	// no such room
 }
 
+// A viewers' front end in zone a reads there while it can, and in zone b when it cannot.
+func ExampleZones() {
+	servers := exampleServers()
+	defer servers.Close()
+	c := greenroom.New(
+		greenroom.Zones(
+			greenroom.Zone{Name: "a", Query: []string{"http://127.0.0.1:1", "http://127.0.0.1:2"}}, // nobody listens there
+			greenroom.Zone{Name: "b", Query: []string{servers.URL}, Command: []string{servers.URL}},
+		),
+		greenroom.Monotonic(100_000), // what a viewer has seen does not go back
+	)
+	seen, err := c.GetRoom(context.Background(), 7)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(seen.GetTitle(), "from zone", seen.Zone)
+	// Output: Late night chess from zone b
+}
+
 // exampleServers stands in for `greenroom dev`.
 func exampleServers() *httptest.Server {
 	const room = `{"room":{"id":"7","title":"Late night chess","live":{"status":"IDLE"},"version":"1"}}`

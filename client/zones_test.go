@@ -486,3 +486,20 @@ func TestACommandGoesToTheNextAddressUnderItsKey(t *testing.T) {
 		})
 	}
 }
+
+// The zones are a goroutine, a timer and a context per read, beside what HTTP and JSON take.
+func TestZonesCostLittle(t *testing.T) {
+	n := newNodes()
+	n.is(room(1), "a1", "a2", "b1")
+	allocs := func(c *greenroom.Client) float64 {
+		return testing.AllocsPerRun(200, func() {
+			if _, err := c.GetRoom(t.Context(), 7); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	one := allocs(greenroom.New(greenroom.QueryURL("http://a1"), greenroom.HTTPClient(&http.Client{Transport: n})))
+	if zones := allocs(n.client()); zones > one+20 {
+		t.Errorf("%v allocations with one node, %v with zones", one, zones)
+	}
+}
