@@ -10,7 +10,6 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
-	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
@@ -30,9 +29,7 @@ type Engines struct {
 	}
 	Views interface {
 		project.Views
-		query.Views
-		search.Views
-		feed.Store
+		shownViews
 	}
 	Bus interface {
 		relay.Bus
@@ -89,10 +86,10 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	h := &Corridor{}
 	told := &audience{}
 	h.projection = newProjection(c, c.Rooms, c.Views, c.Bus, told)
-	h.viewing = newViewing(c, h.Projector)
+	h.viewing = newViewing(c, c.Views, h.Projector)
 	told.viewing = h.viewing // it asks the projector how fresh the views are, and so comes after it
 	h.relaying = newRelaying(c, c.Rooms, h.Projector)
-	h.commanding = newCommanding(c, relay.Zone{Name: homeName, Ingest: h.Projector})
+	h.commanding = newCommanding(c, c.Rooms, relay.Zone{Name: homeName, Ingest: h.Projector})
 	c.Rooms.Subscribe(func(events []event.RoomEvent) {
 		h.committed(events)
 		h.Relay.Committed()

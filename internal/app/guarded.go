@@ -171,7 +171,10 @@ func (e Engines) guarded(hedge time.Duration, b behind) Engines {
 	if e.L2 != nil {
 		e.L2 = guardedSecond{e.L2, newGuard(l2Within, hedge, time.Now, b.guard("l2"))}
 	}
-	e.L3 = guardedViews{e.Views, newGuard(l3Within, hedge, time.Now, b.guard("l3"))}
+	if e.L3 == nil {
+		e.L3 = e.Views
+	}
+	e.L3 = guardedViews{e.L3, newGuard(l3Within, hedge, time.Now, b.guard("l3"))}
 	return e
 }
 

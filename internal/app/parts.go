@@ -27,12 +27,12 @@ type commanding struct {
 	observer station.Observer
 }
 
-func newCommanding(c CorridorConfig, zones ...relay.Zone) *commanding {
+func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *commanding {
 	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
 		Zones: zones, Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
 	})}
 	b.Anchor = command.NewAnchor(command.Config{
-		Store: c.Rooms, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
+		Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
 	})
 	b.Leases = command.NewLeases(b.Anchor, c.Logger)
 	return b
@@ -60,11 +60,17 @@ type relaying struct {
 	Heart *relay.Heart
 }
 
+// orderedLog is a log as its one relay uses it.
+type orderedLog interface {
+	relay.Log
+	relay.Frontier
+}
+
 // newRelaying relays a log; beats go by the queue and to those who are called directly.
-func newRelaying(c CorridorConfig, log relay.Log, direct ...relay.BeatCourier) *relaying {
+func newRelaying(c CorridorConfig, log orderedLog, direct ...relay.BeatCourier) *relaying {
 	return &relaying{
 		Relay: relay.New(relay.Config{Log: log, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter}),
-		Heart: relay.NewHeart(c.Rooms, c.Clock, c.Logger, append([]relay.BeatCourier{c.Bus}, direct...)...),
+		Heart: relay.NewHeart(log, c.Clock, c.Logger, append([]relay.BeatCourier{c.Bus}, direct...)...),
 	}
 }
 
@@ -121,15 +127,22 @@ type viewing struct {
 	fresh following
 }
 
-func newViewing(c CorridorConfig, fresh following) *viewing {
+// shownViews is room_c as a viewer node reads it.
+type shownViews interface {
+	query.Views
+	search.Views
+	feed.Store
+}
+
+func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 	v := &viewing{fresh: fresh}
-	v.Feed = feed.New(feed.Config{Store: c.Views, Complete: fresh.Complete, Proven: fresh.Proven})
+	v.Feed = feed.New(feed.Config{Store: views, Complete: fresh.Complete, Proven: fresh.Proven})
 	v.Reads = query.New(query.Config{
 		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: fresh, Now: c.Clock, CountBehind: c.CountBehind,
 		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
 	})
 	v.Search = search.New(search.Config{
-		Index: c.Index, Views: c.Views, Rooms: v.Reads, Complete: fresh.Complete, Logger: c.Logger,
+		Index: c.Index, Views: views, Rooms: v.Reads, Complete: fresh.Complete, Logger: c.Logger,
 		Ready: func() bool { return v.Ready() == nil },
 	})
 	return v
