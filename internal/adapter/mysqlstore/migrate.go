@@ -3,6 +3,7 @@ package mysqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	gooselock "github.com/pressly/goose/v3/lock"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 )
@@ -48,6 +48,16 @@ func Migrate(ctx context.Context, dsn string, side Side) ([]Step, error) {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
+	var steps []Step
+	err = inTurn(ctx, db, func(*sql.Conn) error {
+		steps, err = migrate(ctx, db, side)
+		return err
+	})
+	return steps, err
+}
+
+// migrate is Migrate in one's turn.
+func migrate(ctx context.Context, db *sql.DB, side Side) (steps []Step, err error) {
 	p, err := provider(db, side)
 	if err != nil {
 		return nil, err
@@ -56,11 +66,10 @@ func Migrate(ctx context.Context, dsn string, side Side) ([]Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mysqlstore: migrate room_%s: %w", side, engineFault(rootCause(err)))
 	}
-	var out []Step
 	for _, r := range results {
-		out = append(out, Step{r.Source.Version, r.Source.Path, r.Duration})
+		steps = append(steps, Step{r.Source.Version, r.Source.Path, r.Duration})
 	}
-	return out, nil
+	return steps, nil
 }
 
 // rootCause keeps a caller's fault if there is one; goose wraps what happened in its own words.
@@ -76,34 +85,30 @@ func provider(db *sql.DB, side Side) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectMySQL, db, files, goose.WithSessionLocker(turn{}), goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(goose.DialectMySQL, db, files, goose.WithDisableGlobalRegistry(true))
 }
-
-// turn is a lock of the server, held by a connection: it is free again when its holder dies.
-type turn struct{}
-
-var _ gooselock.SessionLocker = turn{}
 
 // The name is hashed because it may have no more than 64 characters; locks belong to the server, not to the database.
 const turnName = "MD5(CONCAT('greenroom migrate ', DATABASE()))"
 
-// SessionLock waits until it is our turn or ctx ends.
-func (turn) SessionLock(ctx context.Context, c *sql.Conn) error {
-	for {
-		var got sql.NullInt64
-		if err := c.QueryRowContext(ctx, "SELECT GET_LOCK("+turnName+", 1)").Scan(&got); err != nil {
+// inTurn runs f while no other process changes the schema; it waits for its turn until ctx ends. The lock is the
+// connection's: it is free again when its holder dies. It is not goose's own, which begins after goose has looked
+// what there is to do: what it found half made by another one it takes for broken.
+func inTurn(ctx context.Context, db *sql.DB, f func(*sql.Conn) error) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return engineFault(err)
+	}
+	defer func() {
+		_ = c.Raw(func(any) error { return driver.ErrBadConn }) // closes it, and so gives the turn to the next
+		_ = c.Close()
+	}()
+	for mine := (sql.NullInt64{}); mine.Int64 != 1; {
+		if err := c.QueryRowContext(ctx, "SELECT GET_LOCK("+turnName+", 1)").Scan(&mine); err != nil {
 			return engineFault(err)
 		}
-		if got.Int64 == 1 {
-			return nil
-		}
 	}
-}
-
-// SessionUnlock gives the turn to the next.
-func (turn) SessionUnlock(ctx context.Context, c *sql.Conn) error {
-	_, err := c.ExecContext(ctx, "DO RELEASE_LOCK("+turnName+")")
-	return engineFault(err)
+	return f(c)
 }
 
 // migrated is NOT_READY when the database's schema is older than this program's. A newer one is fine:

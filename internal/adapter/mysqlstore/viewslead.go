@@ -2,6 +2,7 @@ package mysqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync"
 
@@ -143,32 +144,18 @@ func (l *Leader) Reopen(ctx context.Context) (lost bool, err error) {
 	return lost, nil
 }
 
-// beginAnew makes room_c again where it is not whole. Any number of processes may do so at once, leaders or not; the
-// lease stays, if it is there.
+// beginAnew makes room_c again where it is not whole. Any number of processes may do so at once, leaders or not, and one
+// of them does; the lease stays, if it is there.
 func (v *Views) beginAnew(ctx context.Context) error {
-	if err := v.dropRest(ctx); err != nil {
+	return inTurn(ctx, v.db.write, func(c *sql.Conn) error {
+		t := &transaction{ctx: ctx, c: c}
+		if _, whole, err := examine(t); err != nil || whole {
+			return err
+		}
+		if _, err := t.exec(`DROP TABLE IF EXISTS standing, card, feed, area_tree, parked, ` + goose.DefaultTablename); err != nil {
+			return err
+		}
+		_, err := migrate(ctx, v.db.write, SideC)
 		return err
-	}
-	_, err := Migrate(ctx, v.dsn, SideC)
-	return err
-}
-
-// dropRest drops what is left of a store that is not whole.
-func (v *Views) dropRest(ctx context.Context) error {
-	c, err := v.db.write.Conn(ctx)
-	if err != nil {
-		return engineFault(err)
-	}
-	defer func() { _ = c.Close() }() // nothing is in hand
-	// Not while another one begins anew, and not what it has begun.
-	if err := (turn{}).SessionLock(ctx, c); err != nil {
-		return err
-	}
-	defer func() { _ = turn{}.SessionUnlock(context.WithoutCancel(ctx), c) }() // with the connection it ends anyway
-	t := &transaction{ctx: ctx, c: c}
-	if _, whole, err := examine(t); err != nil || whole {
-		return err
-	}
-	_, err = t.exec(`DROP TABLE IF EXISTS standing, card, feed, area_tree, parked, ` + goose.DefaultTablename)
-	return err
+	})
 }
