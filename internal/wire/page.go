@@ -31,6 +31,25 @@ func AppendEntry(page []byte, e *event.RoomEvent) ([]byte, error) {
 	return AppendRawEntry(page, e.RoomID, body), nil
 }
 
+// A page that goes by a call holds at most PageEvents events, and none more once it has PageBytes. A card is a few
+// KiB and the area tree is bounded, so it is below MaxPage whatever the last event is.
+const (
+	PageEvents = 256
+	PageBytes  = 512 << 10
+	MaxPage    = 1 << 20
+)
+
+// FillPage makes a page of the first events, and says how many they are.
+func FillPage(events []event.RoomEvent) (page []byte, n int, err error) {
+	for n < len(events) && n < PageEvents && len(page) < PageBytes {
+		if page, err = AppendEntry(page, &events[n]); err != nil {
+			return nil, n, err
+		}
+		n++
+	}
+	return page, n, nil
+}
+
 // AppendRawEntry appends an encoded event under the address of a room.
 func AppendRawEntry(page []byte, room ident.RoomID, body []byte) []byte {
 	size := protowire.SizeTag(entryRoom) + protowire.SizeVarint(uint64(room)) + protowire.SizeTag(entryEvent) + protowire.SizeBytes(len(body))
