@@ -12,7 +12,9 @@ import (
 var starters = map[string]string{
 	"internal/adapter/natsbus":     "a broker's start must not hold up a caller whose context ends",
 	"internal/adapter/sqlitestore": "the committer lives as long as the open database, and ends in Close",
+	"client":                       "a read asks a second node beside a slow one; both end with the call, the question after readiness within a second",
 	"internal/door/commandapi":     "Run serves beside the wait for its context",
+	"internal/door/forward":        "Run serves beside the wait for its context",
 	"internal/door/queryapi":       "Run serves beside the wait for its context; a feed's writer lives as long as its connection",
 	"internal/flow/query":          "a load belongs to nobody's request: the first reader who goes away must not fail the others",
 	"internal/bench":               "a command that measures: its loads end with it",

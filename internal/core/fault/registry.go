@@ -60,6 +60,7 @@ var (
 	NotReady            = add("NOT_READY", 503, grpcUnavailable, true, "The process starts, stops or rebuilds, and cannot answer this truthfully yet.")
 	NotLeader           = add("NOT_LEADER", 503, grpcUnavailable, true, "Another process does this work now: the sequencer of a log, or the projector of a zone; details.leader is its address when it is known.")
 	Unreachable         = add("UNREACHABLE", 503, grpcUnavailable, true, "No process of the other role answers. What was asked of it may have happened all the same.")
+	HomeUnreachable     = add("HOME_UNREACHABLE", 503, grpcUnavailable, true, "This zone cannot reach the home zone, where commands are decided; reads go on. details.happened is \"no\" when nothing was sent, else \"unknown\": repeat a write with the same Idempotency-Key.")
 	Shed                = add("SHED", 503, grpcResourceExhausted, true, "The node is asked more than it can answer, and serves what is more urgent; come back after Retry-After.")
 	DeadlineExceeded    = add("DEADLINE_EXCEEDED", 504, grpcDeadlineExceeded, true, "The answer did not come within the request's time. A write may still have happened: repeat it with the same Idempotency-Key.")
 )

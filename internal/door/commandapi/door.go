@@ -73,6 +73,8 @@ type Config struct {
 	Ready func() error
 	// Mount holds more handlers by http.ServeMux pattern: "/metrics", "/hooks/", "/" for the console.
 	Mount map[string]http.Handler
+	// Around stands before everything else on the address, as forward.Trusted does; nil for nothing.
+	Around func(http.Handler) http.Handler
 	// InFlight bounds the calls that run at once; 0 means 1,024.
 	InFlight int
 	// Deadline bounds a call; 0 means 5 s. A caller may ask for less.
@@ -104,6 +106,9 @@ func New(c Config) (*Door, error) {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string, time.Duration) {}
+	}
+	if c.Around == nil {
+		c.Around = func(h http.Handler) http.Handler { return h }
 	}
 	if c.InFlight == 0 {
 		c.InFlight = defaultInFlight
@@ -185,7 +190,7 @@ func (d *Door) Run(ctx context.Context, ln net.Listener) error {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true) // gRPC without TLS
 	srv := &http.Server{
-		Handler: d, Protocols: protocols, MaxHeaderBytes: maxHeaders,
+		Handler: d.Around(d), Protocols: protocols, MaxHeaderBytes: maxHeaders,
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelDebug), // broken strangers' connections
 	}
