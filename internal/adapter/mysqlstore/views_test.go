@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/greenroomlive/greenroom/internal/adapter/adaptertest/storetest"
 	"github.com/greenroomlive/greenroom/internal/adapter/mysqlstore"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -49,10 +51,16 @@ type roomC struct {
 
 func newRoomC(t testing.TB) *roomC {
 	dsn := database(t, mysqlstore.SideC)
-	db, err := sql.Open("mysql", dsn)
+	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Logger = &mysql.NopLogger{} // a server that was killed is no news
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
 	t.Cleanup(func() { _ = db.Close() })
 	return &roomC{TB: t, dsn: dsn, db: db}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
+	"github.com/greenroomlive/greenroom/internal/flow/lead"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 )
 
@@ -345,5 +346,28 @@ func TestManyRooms(t *testing.T) {
 	write(t, views, large) // 40 MiB: no server takes that in one statement
 	if list, err := views.Frames(t.Context(), 0, 100); err != nil || len(list) != 41 {
 		t.Errorf("%d of 41 lines are there, %v", len(list), err)
+	}
+}
+
+// TestALostLeaseIsTakenAgain: with all its tables room_c has lost the lease, and so whoever would begin it anew.
+func TestALostLeaseIsTakenAgain(t *testing.T) {
+	c := newRoomC(t)
+	old := c.lead()
+	write(t, old, batch(3, 1))
+	inner, err := mysqlstore.OpenLeases(c.dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = inner.Close() })
+	leases := old.Leases(inner)
+	c.dropTables()
+	c.exec(`DROP TABLE lease, goose_db_version`)
+	got, err := leases.Take(t.Context(), projector, lead.Holder{ID: "next"}, time.Hour)
+	if err != nil || got.ID != "next" || got.Term != 1 {
+		t.Fatalf("the lease is %+v, %v", got, err)
+	}
+	if _, err := old.Write(t.Context(), batch(3, 2)); !errors.Is(err, fault.StoreUnavailable) {
+		t.Errorf("an old leader whose term came up again: %v", err)
+	}
+	if again, err := leases.Take(t.Context(), projector, lead.Holder{ID: "third"}, time.Hour); err != nil || again != got {
+		t.Errorf("once it is there, the lease is %+v, %v", again, err)
 	}
 }
