@@ -39,6 +39,11 @@ func (s *Server) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 		s.Observe(info.FullMethod, "OK", time.Since(began))
 		return resp, nil
 	}
+	_, typed := errors.AsType[*fault.Error](err) // its cause may be the status of a call that it made itself
+	if st, is := status.FromError(err); is && !typed {
+		s.Observe(info.FullMethod, st.Code().String(), time.Since(began))
+		return nil, err // grpc's own, for a method that is not there
+	}
 	f := faultOf(err)
 	span.SetAttributes(attribute.String("greenroom.fault", f.Code.Name))
 	if f.Code.HTTP >= 500 {
