@@ -87,7 +87,7 @@ func (f *Follower) align(s Standing) (another bool) {
 		f.renew(s)
 	default:
 		f.proof.Void(*log, at.mark.Seq)
-		at.owed, at.mark.Write = true, s.Write
+		at.owed, at.mark.Write = true, 0 // rows may soon speak of cards that it has taken already
 	}
 	return true
 }
