@@ -80,13 +80,20 @@ func (n *Node) take(ctx context.Context) (got bool, err error) {
 // another process has the number: this one was out for an hour.
 func (n *Node) Run(ctx context.Context) error {
 	for rest(ctx, nodeRenew) {
-		mine, err := n.expire(ctx, nodeLife)
-		if err == nil && !mine { // a fault of the database is no answer: there are a dozen attempts
-			return fault.Internal.New("another process has taken over node number %d", n.number)
+		if err := n.keep(ctx); err != nil {
+			return err
 		}
 	}
 	_, err := n.expire(context.WithoutCancel(ctx), nodeRest)
 	return err
+}
+
+// keep renews the claim. That the database does not answer is no reason to stop: there are a dozen attempts.
+func (n *Node) keep(ctx context.Context) error {
+	if mine, err := n.expire(ctx, nodeLife); err == nil && !mine {
+		return fault.Internal.New("another process has taken over node number %d", n.number)
+	}
+	return nil
 }
 
 // expire moves the end of the claim; false when it is another's.
