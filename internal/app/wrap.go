@@ -35,6 +35,7 @@ type metrics struct {
 	crowded  *prometheus.CounterVec
 	hot      *prometheus.CounterVec
 	behind   behind
+	fleetMetrics
 
 	at map[passageKey]instruments // read-only
 }
@@ -46,26 +47,28 @@ func hop(name, help string) prometheus.HistogramOpts {
 
 func newMetrics() *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		commit:   prometheus.NewHistogram(hop("greenroom_command_commit_seconds", "From the command's acceptance to its durable commit.")),
-		sequence: prometheus.NewHistogram(hop("greenroom_relay_sequence_seconds", "From commit to the event's feed_seq.")),
-		publish:  prometheus.NewHistogram(hop("greenroom_relay_publish_seconds", "From commit to the broker's acknowledgement.")),
-		transfer: prometheus.NewHistogramVec(hop("greenroom_project_transfer_seconds", "From the courier's start (publish, or commit for a direct call) to the C side's entrance."), []string{"courier"}),
-		handle:   prometheus.NewHistogramVec(hop("greenroom_project_handle_seconds", "From the C side's entrance to the stored view."), []string{"courier"}),
-		endToEnd: prometheus.NewHistogramVec(hop("greenroom_query_visible_seconds", "From commit to the answer that viewers get, by the courier that came first."), []string{"courier"}),
-		passed:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_station_passed_total", Help: "Events that passed a station."}, []string{"station", "courier"}),
-		project:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_project_events_total", Help: "What the projector met: gap, duplicate, parked, healed, catch-up."}, []string{"what"}),
-		direct:   newDirectCalls(),
-		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_hooks_callbacks_total", Help: "Media-server callbacks by what came of them."}, []string{"server", "call", "result"}),
-		unclaim:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_polled_total", Help: "Streams found by polling, by what came of them."}, []string{"server", "result"}),
-		calls:    prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
-		redeliv:  prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
-		hot:      newHotCounter(),
-		behind:   newBehind(),
+		registry:     prometheus.NewRegistry(),
+		commit:       prometheus.NewHistogram(hop("greenroom_command_commit_seconds", "From the command's acceptance to its durable commit.")),
+		sequence:     prometheus.NewHistogram(hop("greenroom_relay_sequence_seconds", "From commit to the event's feed_seq.")),
+		publish:      prometheus.NewHistogram(hop("greenroom_relay_publish_seconds", "From commit to the broker's acknowledgement.")),
+		transfer:     prometheus.NewHistogramVec(hop("greenroom_project_transfer_seconds", "From the courier's start (publish, or commit for a direct call) to the C side's entrance."), []string{"courier"}),
+		handle:       prometheus.NewHistogramVec(hop("greenroom_project_handle_seconds", "From the C side's entrance to the stored view."), []string{"courier"}),
+		endToEnd:     prometheus.NewHistogramVec(hop("greenroom_query_visible_seconds", "From commit to the answer that viewers get, by the courier that came first."), []string{"courier"}),
+		passed:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_station_passed_total", Help: "Events that passed a station."}, []string{"station", "courier"}),
+		project:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_project_events_total", Help: "What the projector met: gap, duplicate, parked, healed, catch-up."}, []string{"what"}),
+		direct:       newDirectCalls(),
+		fleetMetrics: newFleetMetrics(),
+		hooks:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_hooks_callbacks_total", Help: "Media-server callbacks by what came of them."}, []string{"server", "call", "result"}),
+		unclaim:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_polled_total", Help: "Streams found by polling, by what came of them."}, []string{"server", "result"}),
+		calls:        prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
+		redeliv:      prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
+		hot:          newHotCounter(),
+		behind:       newBehind(),
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_shed_refused_total", Help: "Viewers' requests refused: the node is asked too much (overload), or this client asks too often (rate)."}, []string{"class", "why"})
 	m.crowded = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_limit_refused_total", Help: "Connections and feeds of viewers refused because their client holds as many as one may."}, []string{"what"})
 	m.register(m.refused, m.crowded, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.direct.dropped, m.direct.open, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
+	m.register(m.leads, m.fenced, m.followed, m.forwarded)
 	m.register(m.behind.rooms, m.behind.calls, m.behind.open, m.behind.damaged)
 	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

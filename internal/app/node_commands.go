@@ -1,0 +1,197 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/greenroomlive/greenroom/internal/adapter/directcall"
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/door/auth"
+	"github.com/greenroomlive/greenroom/internal/door/commandapi"
+	"github.com/greenroomlive/greenroom/internal/door/forward"
+	"github.com/greenroomlive/greenroom/internal/door/sourceapi"
+	"github.com/greenroomlive/greenroom/internal/flow/lead"
+	"github.com/greenroomlive/greenroom/internal/flow/relay"
+)
+
+// fleetCommands is the B side of a process.
+type fleetCommands struct {
+	*commanding
+	zones  map[string]*directcall.Zone
+	relays current[relaying]
+}
+
+// openAnchor is the role xanchor.
+func (n *fleetNode) openAnchor() error {
+	if !n.atHome() {
+		return n.openForward()
+	}
+	if err := n.openCommands(); err != nil {
+		return err
+	}
+	n.mounts["/hooks/"] = n.callbacks(n.commands.Anchor, n.metrics, n.tracing, n.log)
+	pollers, err := n.pollers(n.commands.Anchor, n.metrics, n.log)
+	if err != nil {
+		return err
+	}
+	for _, p := range pollers {
+		n.door(p.Run)
+	}
+	n.internals = append(n.internals, sourceapi.New(n.engines.rooms))
+	n.inside(n.commands.Leases.Run)
+	n.candidate(n.engines.leasesB, sequencerLease, n.sequence)
+	return nil
+}
+
+// openForward is xanchor in a zone that is not home.
+func (n *fleetNode) openForward() error {
+	f, err := forward.New(forward.Config{
+		Home: n.HomeCommand, Secret: n.InternalSecret, Metrics: n.metrics.handler(), Observe: n.metrics.countForwarded, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.door(func(ctx context.Context) error { return f.Run(ctx, n.at.command) })
+	return nil
+}
+
+// openCommands opens what decides and commits, once.
+func (n *fleetNode) openCommands() error {
+	if n.commands != nil {
+		return nil
+	}
+	number, err := n.engines.openRooms(n.background, n.Serve, n.me.ID, n.log)
+	if err != nil {
+		return err
+	}
+	if n.engines.number != nil {
+		n.inside(n.engines.number.Run)
+	}
+	if err := n.openBus(); err != nil {
+		return err
+	}
+	b := &fleetCommands{zones: map[string]*directcall.Zone{}}
+	addrs, err := n.zones()
+	if err != nil {
+		return err
+	}
+	var direct []relay.Zone
+	for name, endpoints := range addrs {
+		z, err := directcall.NewZone(name, directcall.Config{Endpoints: endpoints, Secret: n.InternalSecret})
+		if err != nil {
+			return fmt.Errorf("--internal of zone %s: %w", name, err)
+		}
+		n.engines.closers = append(n.engines.closers, z.Close)
+		b.zones[name] = z
+		direct = append(direct, relay.Zone{Name: name, Ingest: z})
+		n.metrics.direct.known(name)
+	}
+	c := n.config
+	c.Node = number
+	b.commanding = newCommanding(c, n.engines.rooms, direct...)
+	n.engines.rooms.Subscribe(func(events []event.RoomEvent) {
+		b.committed(events)
+		if r := b.relays.Load(); r != nil {
+			r.Relay.Committed()
+		}
+	})
+	n.metrics.watchRelaying(&b.relays)
+	n.inside(b.Direct.Run)
+	n.commands = b
+	return nil
+}
+
+// openBus connects to the broker, once.
+func (n *fleetNode) openBus() error {
+	if n.engines.bus != nil {
+		return nil
+	}
+	return n.engines.openBus(n.Serve, n.me.ID, n.metrics, n.log)
+}
+
+// sequence is one term of the log's sequencer: it gives the order, fills the queue, beats, and forgets.
+func (n *fleetNode) sequence(ctx context.Context, term lead.Term, lost func(error)) error {
+	led := n.engines.rooms.Lead(sequencerLease, term)
+	beats := make([]relay.BeatCourier, 0, len(n.commands.zones))
+	for _, z := range n.commands.zones {
+		beats = append(beats, z)
+	}
+	c := n.config
+	c.Bus = n.engines.bus
+	r := newRelaying(c, fencedLog{led, lost}, beats...)
+	n.commands.relays.Store(r)
+	defer n.commands.relays.Store(nil)
+	return together(ctx, r.run, n.forgetting("room_b", func(ctx context.Context, keep time.Time) (bool, error) {
+		return led.Prune(ctx, keep, time.Now())
+	}))
+}
+
+// fencedLog ends a leadership that another has taken over.
+type fencedLog struct {
+	orderedLog
+	lost func(error)
+}
+
+// Sequence is relay.Log.
+func (l fencedLog) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
+	events, err := l.orderedLog.Sequence(ctx, limit)
+	if errors.Is(err, fault.NotLeader) {
+		l.lost(err)
+	}
+	return events, err
+}
+
+// forgetting drops what is older than it must be kept, in small steps.
+func (n *fleetNode) forgetting(what string, prune func(ctx context.Context, keep time.Time) (more bool, err error)) work {
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(forgetEvery)
+		defer tick.Stop()
+		for {
+			keep := time.Now().Add(-logLife)
+			for more := true; more && ctx.Err() == nil; {
+				var err error
+				if more, err = prune(ctx, keep); err != nil {
+					n.log.Warn("cannot forget old events, will try again", "of", what, "error", err)
+					break
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+// callers is who may call.
+func (n *fleetNode) callers() (*auth.Authenticator, error) {
+	return auth.New(n.token, nil, nil), nil
+}
+
+// openCommandDoor makes the B side's door with everything that is mounted on its address.
+func (n *fleetNode) openCommandDoor() error {
+	callers, err := n.callers()
+	if err != nil {
+		return err
+	}
+	all := zones{home: n.Home, byName: map[string]zone{}}
+	for name, z := range n.commands.zones {
+		all.byName[name] = z
+	}
+	n.mounts["/metrics"] = n.metrics.handler()
+	door, err := commandapi.New(commandapi.Config{
+		Anchor: n.commands.Anchor, Zones: all, Callers: callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Mount: n.mounts, Observe: n.metrics.called,
+		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
+	})
+	if err != nil {
+		return err
+	}
+	n.door(func(ctx context.Context) error { return door.Run(ctx, n.at.command) })
+	return nil
+}
