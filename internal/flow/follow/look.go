@@ -38,20 +38,21 @@ func (f *Follower) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for more := s.Write > f.at.mark.Write || s.Contiguous > f.at.mark.Seq; more; {
+	for more := !listed || s.Write > f.at.mark.Write || s.Contiguous > f.at.mark.Seq; more; {
 		d, err := f.since(ctx)
 		if err != nil {
 			return err
 		}
-		if s, more = d.Standing, d.More; f.align(s) {
+		if s = d.Standing; f.align(s) {
 			return nil // the mark that it was read for is of another copy; the next look begins at the new one's
 		}
 		if listed, err = f.list(ctx, s); err != nil {
 			return err
 		}
-		f.tell(&d)
+		f.tell(&d, listed)
+		more = d.More || !listed
 	}
-	f.settle(s, listed)
+	f.settle(s)
 	f.once()
 	return nil
 }
@@ -108,13 +109,14 @@ func (f *Follower) reset(end ident.FeedSeq, write int64) {
 	f.Count(Resets, 1)
 }
 
-// tell passes a page on. Rows of the feed wait until all cards of their snapshot are told: whoever follows the feed and
-// asks for a room must find what the feed said.
-func (f *Follower) tell(d *Delta) {
+// tell passes a page on. Rows of the feed wait until all cards of their snapshot are told, and until it is known which
+// rooms were parked in it: whoever follows the feed and asks for a room must find what the feed said, or be told that
+// it is not proven.
+func (f *Follower) tell(d *Delta, listed bool) {
 	c := project.Change{Cards: d.Cards, Areas: d.Areas, Contiguous: f.at.mark.Seq}
 	f.at.mark.Write = d.To.Write
-	if d.To.Write >= d.Write {
-		c.Feed, c.Contiguous = d.Feed, max(c.Contiguous, d.To.Seq) // a copy that is being filled may end before
+	if listed && d.To.Write >= d.Write {
+		c.Feed, c.Contiguous = d.Feed, d.To.Seq
 	}
 	read := f.Clock()
 	f.advance(c)
@@ -130,13 +132,9 @@ func (f *Follower) advance(c project.Change) {
 	f.Count(Rows, len(c.Feed))
 }
 
-// settle draws the consequences of a snapshot once everything that it shows is told. listed: the parked rooms were
-// listed before it, so that all cards are told that had healed those that are not on the list.
-func (f *Follower) settle(s Standing, listed bool) {
+// settle draws the consequences of a snapshot: everything that it shows is told, and its parked rooms are known.
+func (f *Follower) settle(s Standing) {
 	at := &f.at
-	if at.mark.Write < s.Write {
-		return
-	}
 	if !s.Complete {
 		f.proof.Void(*f.log.Load(), at.mark.Seq)
 		return
@@ -144,9 +142,7 @@ func (f *Follower) settle(s Standing, listed bool) {
 	if at.owed {
 		f.renew(s)
 	}
-	if listed {
-		f.held.free()
-	}
+	f.held.free()
 	f.proof.Stands(s.Epoch, at.mark.Seq)
 	f.proof.Filled()
 	if !s.Proven.At.IsZero() {
@@ -154,8 +150,8 @@ func (f *Follower) settle(s Standing, listed bool) {
 	}
 }
 
-// list makes sure that the rooms are held that were parked in the snapshot. It answers whether they were before it was
-// read.
+// list makes sure that the rooms are held that were parked in the snapshot. It answers whether they were already; else
+// one that was parked in it may have been healed since, and is not on the list.
 func (f *Follower) list(ctx context.Context, s Standing) (before bool, err error) {
 	if f.held.listedAt(s.ParkedWrite) {
 		return true, nil

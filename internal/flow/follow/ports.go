@@ -57,7 +57,8 @@ type Delta struct {
 	Feed  []project.FeedRow
 	// Areas is the tree when a transaction after the mark's changed it, else nil.
 	Areas []view.Area
-	// To is the mark that holds with these; More says that the store holds more already.
+	// To is the mark that holds with these, never before the one that was asked; More says that the store holds more
+	// already.
 	To   Mark
 	More bool
 }

@@ -1,7 +1,10 @@
 package follow_test
 
 import (
+	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +33,12 @@ func runWeather(t *rapid.T) {
 	percent := func(name string, most int) int { return rapid.IntRange(0, most).Draw(t, name) }
 	fails, losesNews := percent("store fails %", 40), percent("news lost %", 100)
 	s.news.Lose = func() bool { return dice.IntN(100) < losesNews }
+	meddles := percent("between two reads %", 30)
+	s.between = func(string) {
+		if dice.IntN(100) < meddles {
+			s.step(func(_ string, most int) int { return dice.IntN(most + 1) })
+		}
+	}
 	s.breaks(func(string) error {
 		if dice.IntN(100) < fails {
 			return errDown
@@ -42,10 +51,13 @@ func runWeather(t *rapid.T) {
 	stop := s.run()
 	defer func() { stop() }()
 	s.pass(time.Duration(rapid.IntRange(0, 500).Draw(t, "head start")) * time.Millisecond)
+	draw := func(name string, most int) int { return rapid.IntRange(0, most).Draw(t, name) }
 	for range rapid.IntRange(1, 60).Draw(t, "steps") {
-		s.step(t)
+		s.act.Lock()
+		s.step(draw)
+		s.act.Unlock()
 		if rapid.Bool().Draw(t, "pass") {
-			s.pass(time.Duration(rapid.IntRange(0, 150).Draw(t, "ms")) * time.Millisecond)
+			s.pass(time.Duration(draw("ms", 150)) * time.Millisecond)
 		}
 		s.honest()
 	}
@@ -53,61 +65,64 @@ func runWeather(t *rapid.T) {
 }
 
 // step lets something happen to the log, to room_c, or on the way.
-func (s *scene) step(t *rapid.T) {
-	room := func() ident.RoomID { return ident.RoomID(rapid.IntRange(1, 6).Draw(t, "room")) }
-	switch rapid.IntRange(0, 19).Draw(t, "step") {
+func (s *scene) step(draw func(name string, most int) int) {
+	room := func() ident.RoomID { return ident.RoomID(1 + draw("room", 5)) }
+	switch draw("step", 20) {
 	case 0, 1, 2, 3, 4:
 		s.commit(room(), room())
 	case 5, 6, 7, 8: // a courier brings something, not always what is next
 		if m := s.missing(); len(m) > 0 {
-			at := rapid.IntRange(0, len(m)-1).Draw(t, "first")
+			at := draw("first", len(m)-1)
 			s.apply(m[at:min(len(m), at+3)]...)
 		}
 	case 9:
 		if m := s.missing(); len(m) > 0 && s.full {
 			s.park(m[0])
 		}
-	case 10:
-		for id := range s.parked {
-			s.heal(id)
-			break
+	case 10, 11:
+		if parked := slices.Sorted(maps.Keys(s.parked)); len(parked) > 0 {
+			s.heal(parked[0])
 		}
-	case 11:
-		s.growAreas()
 	case 12:
+		s.growAreas()
+	case 13:
 		if s.full && len(s.parked) == 0 {
 			s.rebuild()
 		}
-	case 13:
-		s.lose()
-		s.news.Tell()
 	case 14:
-		if !s.full {
-			s.reset()
-		}
+		s.lose()
 	case 15:
-		s.mu.Lock()
-		s.epoch += "'"
-		s.log = nil
-		s.mu.Unlock()
+		s.epoch, s.log = s.epoch+"'", nil
 		s.reset()
-	case 16:
-		if !s.full {
-			if at, _ := s.views.Position(t.Context()); at.Epoch == "" {
-				s.reset()
-			}
-			s.fill()
-		}
-	case 17, 18:
+	case 16: // room_b is put back from a backup
+		s.log = s.log[:draw("kept", len(s.log))]
+		s.restored++
+		s.reset()
+	case 17:
+		s.complete()
+	case 18, 19:
 		s.beat()
-	case 19:
+	case 20:
 		s.witness()
 	}
+}
+
+// complete fills a room_c that is not.
+func (s *scene) complete() {
+	if s.full {
+		return
+	}
+	if at, _ := s.views.Position(context.Background()); at.Epoch == "" {
+		s.reset()
+	}
+	s.fill()
 }
 
 // honest: what is called proven is there.
 func (s *scene) honest() {
 	synctest.Wait()
+	s.act.Lock()
+	defer s.act.Unlock()
 	s.told.mu.Lock()
 	defer s.told.mu.Unlock()
 	at := s.f.ProvenAt()
@@ -135,15 +150,15 @@ func (s *scene) honest() {
 // calm ends all faults; then the node must show what the log says.
 func (s *scene) calm() {
 	s.breaks(nil)
-	if !s.full {
-		s.reset()
-		s.fill()
-	}
+	s.act.Lock()
+	s.between = nil
+	s.complete()
 	for id := range s.parked {
 		s.heal(id)
 	}
 	s.apply(s.missing()...)
 	s.growAreas()
+	s.act.Unlock()
 	s.pass(5 * time.Second)
 	s.witness()
 	s.pass(200 * time.Millisecond)
