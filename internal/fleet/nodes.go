@@ -18,6 +18,11 @@ import (
 // serve are the flags of `greenroom serve` by name, as its YAML file has them.
 type serve map[string]any
 
+// addressFlags are the flags for what a node listens to.
+var addressFlags = map[string]string{
+	"command": "command-addr", "query": "query-addr", "grpc": "query-grpc-addr", "admin": "query-admin-addr", "internal": "internal-addr",
+}
+
 // describeNode fills in a process that is greenroom itself.
 func (p *plan) describeNode(m *process) {
 	var flags serve
@@ -34,12 +39,8 @@ func (p *plan) describeNode(m *process) {
 	flags["zone"], flags["home"] = m.zone, home
 	flags["jwks"] = p.secrets.jwks
 	flags["internal-secret"] = p.secrets.internal
-	for what, flag := range map[string]string{
-		"command": "command-addr", "query": "query-addr", "grpc": "query-grpc-addr", "admin": "query-admin-addr", "internal": "internal-addr",
-	} {
-		if slices.ContainsFunc(m.at, func(e endpoint) bool { return e.what == what }) {
-			flags[flag] = m.addr(what)
-		}
+	for _, e := range m.at {
+		flags[addressFlags[e.what]] = e.addr
 	}
 	m.conf, m.confPath = p.yaml("serve", flags), p.conf(m.name, ".yaml")
 	m.line = []string{p.programs["greenroom"], "--config", m.confPath, "serve"}
@@ -68,13 +69,7 @@ func (p *plan) viewer(m *process) serve {
 
 // forwarder takes commands in the zone that does not decide them.
 func (p *plan) forwarder() serve {
-	flags := serve{"role": []string{"xanchor"}}
-	var urls []string
-	for _, addr := range addresses(p.anchors, "command") {
-		urls = append(urls, "http://"+addr)
-	}
-	flags["home-command"] = urls
-	return flags
+	return serve{"role": []string{"xanchor"}, "home-command": addresses(p.anchors, "command")}
 }
 
 // watcher reads both ends.

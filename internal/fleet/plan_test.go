@@ -78,7 +78,7 @@ func TestNodesKnowTheirEngines(t *testing.T) {
 	if urls := flagsOf(t, p, "xroom-b-1")["nats"].([]any); len(urls) != 1 || urls[0] != "nats://"+p.leaf.addr("nats") {
 		t.Errorf("zone b asks %v", urls)
 	}
-	if home := flagsOf(t, p, "command-b")["home-command"].([]any); len(home) != anchors || home[0] != "http://"+p.anchors[0].addr("command") {
+	if home := flagsOf(t, p, "command-b")["home-command"].([]any); len(home) != anchors || home[0] != p.anchors[0].addr("command") {
 		t.Errorf("commands of zone b go to %v", home)
 	}
 }
