@@ -55,6 +55,10 @@ cover: ## Measure what the tests of the packages reach: bin/cover.html.
 lint: ## gofmt, go vet and golangci-lint.
 	@scripts/lint
 
+.PHONY: check-deploy
+check-deploy: ## Check the Helm chart, the compose file and the systemd units; needs no network once built.
+	@scripts/check-deploy
+
 .PHONY: generate
 generate: ## Write api/gen and docs/reference anew.
 	@scripts/generate .
