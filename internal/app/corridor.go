@@ -16,6 +16,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 	"github.com/greenroomlive/greenroom/internal/guard/breaker"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // Engines are the adapters that a corridor stands on. Which ones is chosen in profile.go, and
@@ -59,6 +60,8 @@ type CorridorConfig struct {
 	Observer station.Observer
 	// Count is told of what the projector counts; may be nil.
 	Count func(what string, n int)
+	// Switches are asked by both couriers; nil: as their defaults say. Whoever makes them runs them.
+	Switches *switches.Set
 	// Dropped is told what a zone was not brought directly, Called how its breaker stands; may be nil.
 	Dropped func(zone string, n int, why string)
 	Called  func(zone string, s breaker.State)
@@ -104,6 +107,9 @@ func (c CorridorConfig) completed() CorridorConfig {
 	}
 	if c.Observer == nil {
 		c.Observer = station.Discard{}
+	}
+	if c.Switches == nil {
+		c.Switches = switches.New(switches.Config{})
 	}
 	if c.L3 == nil {
 		c.L3 = c.Views

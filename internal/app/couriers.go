@@ -1,10 +1,13 @@
 package app
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
 	"github.com/greenroomlive/greenroom/internal/guard/breaker"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // directCalls are the instruments of the direct couriers. Which courier brought a version first stands in
@@ -48,4 +51,21 @@ func (d directCalls) state(zone string, s breaker.State) {
 // openRatio shows a breaker on a graph.
 func openRatio(s breaker.State) float64 {
 	return map[breaker.State]float64{breaker.HalfOpen: 0.5, breaker.Open: 1}[s]
+}
+
+// watchSwitches shows how this process knows the switches to stand.
+func (m *metrics) watchSwitches(s *switches.Set) {
+	for _, is := range switches.Registry() {
+		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "greenroom_switches_on_ratio", Help: "How a switch stands in this process: 1 on, 0 off.", ConstLabels: prometheus.Labels{"switch": is.Name},
+		}, func() float64 {
+			if s.On(is) {
+				return 1
+			}
+			return 0
+		}))
+	}
+	m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "greenroom_switches_read_age_seconds", Help: "How long ago this process read the switches; what was turned since it does not know.",
+	}, func() float64 { return time.Since(s.ReadAt()).Seconds() }))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/door/queryapi"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/guard/shed"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
 )
 
@@ -22,6 +23,7 @@ import (
 type house struct {
 	engines  *embedded
 	corridor *Corridor
+	switches *switches.Set
 	metrics  *metrics
 	tracing  tracing
 	ops      *operations
@@ -53,6 +55,11 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	if len(d.L2Redis) > 0 {
 		h.engines.shareL2(d.L2Redis, func(n int) { h.metrics.behind.damaged.Add(float64(n)) })
 	}
+	h.switches = switches.New(switches.Config{Store: h.engines.rooms, Logger: log})
+	if err = h.switches.Read(ctx); err != nil { // what was turned off before a restart must not come on for a moment
+		return nil, err
+	}
+	h.metrics.watchSwitches(h.switches)
 	ladder := desk.NewLadder()
 	observer := observers{ladder, h.metrics}
 	if d.OTLPEndpoint != "" {
@@ -60,8 +67,8 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	}
 	h.corridor = NewCorridor(CorridorConfig{
 		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), Observer: observer, Logger: log,
-		Count:   func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
-		Dropped: h.metrics.direct.left, Called: h.metrics.direct.state,
+		Count:    func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
+		Switches: h.switches, Dropped: h.metrics.direct.left, Called: h.metrics.direct.state,
 		HotFrom: d.HotFrom, CountHot: h.metrics.countHot,
 	})
 	h.metrics.direct.known(homeName)
@@ -92,7 +99,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 		return err
 	}
 	h.door, err = commandapi.New(commandapi.Config{
-		Anchor: h.corridor.Anchor, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Callers: callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
+		Anchor: h.corridor.Anchor, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Switches: h.switches, Callers: callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
 		Mount:   map[string]http.Handler{"/metrics": h.metrics.handler(), "/hooks/": d.callbacks(h.corridor.Anchor, h.metrics, h.tracing, h.log), "/": page},
 		Observe: h.metrics.called,
 	})
@@ -124,7 +131,7 @@ func (h *house) listen(d *Dev) error {
 // process is the house as it runs: the broker, the corridor, then the doors.
 func (h *house) process() *process {
 	p := &process{ready: h.ready}
-	p.inside(h.engines.broker.Run, h.engines.forget, func(ctx context.Context) error {
+	p.inside(h.engines.broker.Run, h.engines.forget, h.switches.Run, func(ctx context.Context) error {
 		h.engines.awaitBroker(ctx) // a relay that runs first only logs that nobody answers yet
 		return h.corridor.Run(ctx)
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // commanding is what every process of the B side runs: it decides, commits, and calls the C side directly.
@@ -29,7 +30,7 @@ type commanding struct {
 
 func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *commanding {
 	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
-		Zones: zones, Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
+		Zones: zones, On: c.Switches.Asking(switches.CourierDirect), Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
 	})}
 	b.Anchor = command.NewAnchor(command.Config{
 		Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
@@ -69,7 +70,7 @@ type orderedLog interface {
 // newRelaying relays a log; beats go by the queue and to those who are called directly.
 func newRelaying(c CorridorConfig, log orderedLog, direct ...relay.BeatCourier) *relaying {
 	return &relaying{
-		Relay: relay.New(relay.Config{Log: log, Bus: c.Bus, Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter}),
+		Relay: relay.New(relay.Config{Log: log, Bus: c.Bus, On: c.Switches.Asking(switches.CourierQueue), Observer: c.Observer, Logger: c.Logger, Clock: c.Clock, Jitter: c.Jitter}),
 		Heart: relay.NewHeart(log, c.Clock, c.Logger, append([]relay.BeatCourier{c.Bus}, direct...)...),
 	}
 }

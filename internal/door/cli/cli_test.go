@@ -29,6 +29,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/door/commandapi"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 func TestMain(m *testing.M) {
@@ -56,6 +57,7 @@ func open(t *testing.T) *town {
 	anchor := command.NewAnchor(command.Config{Store: memory.NewRooms("test"), IDs: ident.NewMinter(1)})
 	door, err := commandapi.New(commandapi.Config{
 		Anchor: anchor, Zones: fakeZones{h.ops}, Callers: auth.New("ops_of_dev", publicOf(key), nil), Log: slog.New(slog.DiscardHandler),
+		Switches: switches.New(switches.Config{Store: memory.NewSwitches(), Logger: slog.New(slog.DiscardHandler)}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -63,10 +63,12 @@ type Callers interface {
 
 // Config is what a Door is made of.
 type Config struct {
-	Anchor  *command.Anchor
-	Zones   Zones
-	Callers Callers
-	Log     *slog.Logger
+	Anchor *command.Anchor
+	Zones  Zones
+	// Switches are what operators may turn; switches.Set is.
+	Switches Switches
+	Callers  Callers
+	Log      *slog.Logger
 	// Tracer gives each command a server span; nil for none.
 	Tracer trace.TracerProvider
 	// Ready says why the process is not ready; nil while it is. A nil func is always ready.
@@ -132,7 +134,7 @@ func (d *Door) route() error {
 		connect.WithCodec(connectJSON{name: "json"}), connect.WithCodec(connectJSON{name: "json; charset=utf-8"}),
 	}
 	anchorPath, anchor := anchorv1connect.NewAnchorServiceHandler(&anchorHandler{d.Anchor}, options...)
-	opsPath, ops := opsv1connect.NewOpsServiceHandler(&opsHandler{d.Zones}, options...)
+	opsPath, ops := opsv1connect.NewOpsServiceHandler(&opsHandler{d.Zones, d.Switches}, options...)
 	rest, err := vanguard.NewTranscoder(
 		[]*vanguard.Service{vanguard.NewService(anchorPath, anchor), vanguard.NewService(opsPath, ops)},
 		vanguard.WithCodec(restCodec),

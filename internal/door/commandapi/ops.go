@@ -40,7 +40,10 @@ type Ops interface {
 }
 
 // opsHandler serves greenroom.ops.v1.OpsService.
-type opsHandler struct{ zones Zones }
+type opsHandler struct {
+	zones    Zones
+	switches Switches
+}
 
 // zoned is a request that may name a zone.
 type zoned interface{ GetZone() string }

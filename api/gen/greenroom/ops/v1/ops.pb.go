@@ -1410,6 +1410,315 @@ func (x *DrainZoneRequest) GetReason() string {
 	return ""
 }
 
+// SwitchTurn is one change of a switch.
+type SwitchTurn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts the turns of this switch, from 1.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	On      bool  `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	// The caller who turned it, and what for.
+	By            string                 `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchTurn) Reset() {
+	*x = SwitchTurn{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchTurn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchTurn) ProtoMessage() {}
+
+func (x *SwitchTurn) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchTurn.ProtoReflect.Descriptor instead.
+func (*SwitchTurn) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SwitchTurn) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SwitchTurn) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *SwitchTurn) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *SwitchTurn) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SwitchTurn) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// Switch is something that operators turn off and on while the house runs.
+type Switch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	On    bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	// How it stands when nobody ever turned it.
+	DefaultOn bool `protobuf:"varint,3,opt,name=default_on,json=defaultOn,proto3" json:"default_on,omitempty"`
+	// What is on when it is on, and what turning it off costs.
+	Meaning string `protobuf:"bytes,4,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	// 0: never turned.
+	Version int64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// The newest ten, newest first.
+	Turns         []*SwitchTurn `protobuf:"bytes,6,rep,name=turns,proto3" json:"turns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Switch) Reset() {
+	*x = Switch{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Switch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Switch) ProtoMessage() {}
+
+func (x *Switch) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Switch.ProtoReflect.Descriptor instead.
+func (*Switch) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Switch) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Switch) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *Switch) GetDefaultOn() bool {
+	if x != nil {
+		return x.DefaultOn
+	}
+	return false
+}
+
+func (x *Switch) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *Switch) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Switch) GetTurns() []*SwitchTurn {
+	if x != nil {
+		return x.Turns
+	}
+	return nil
+}
+
+type ListSwitchesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSwitchesRequest) Reset() {
+	*x = ListSwitchesRequest{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSwitchesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSwitchesRequest) ProtoMessage() {}
+
+func (x *ListSwitchesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSwitchesRequest.ProtoReflect.Descriptor instead.
+func (*ListSwitchesRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{22}
+}
+
+type ListSwitchesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Switches      []*Switch              `protobuf:"bytes,1,rep,name=switches,proto3" json:"switches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSwitchesResponse) Reset() {
+	*x = ListSwitchesResponse{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSwitchesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSwitchesResponse) ProtoMessage() {}
+
+func (x *ListSwitchesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSwitchesResponse.ProtoReflect.Descriptor instead.
+func (*ListSwitchesResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListSwitchesResponse) GetSwitches() []*Switch {
+	if x != nil {
+		return x.Switches
+	}
+	return nil
+}
+
+type SetSwitchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Must be given: nobody turns a thing off by leaving a field out.
+	On            *bool  `protobuf:"varint,2,opt,name=on,proto3,oneof" json:"on,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetSwitchRequest) Reset() {
+	*x = SetSwitchRequest{}
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetSwitchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetSwitchRequest) ProtoMessage() {}
+
+func (x *SetSwitchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_ops_v1_ops_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetSwitchRequest.ProtoReflect.Descriptor instead.
+func (*SetSwitchRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_ops_v1_ops_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SetSwitchRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetSwitchRequest) GetOn() bool {
+	if x != nil && x.On != nil {
+		return *x.On
+	}
+	return false
+}
+
+func (x *SetSwitchRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_greenroom_ops_v1_ops_proto protoreflect.FileDescriptor
 
 const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
@@ -1529,7 +1838,32 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\x10DrainZoneRequest\x12+\n" +
 	"\x04zone\x18\x01 \x01(\tB\x17\xbaH\x14r\x12\x10\x01\x18 2\f^[a-z0-9-]*$R\x04zone\x12\x18\n" +
 	"\adrained\x18\x02 \x01(\bR\adrained\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason2\xa8\b\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"\x8a\x01\n" +
+	"\n" +
+	"SwitchTurn\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xb3\x01\n" +
+	"\x06Switch\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12\x1d\n" +
+	"\n" +
+	"default_on\x18\x03 \x01(\bR\tdefaultOn\x12\x18\n" +
+	"\ameaning\x18\x04 \x01(\tR\ameaning\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\x03R\aversion\x122\n" +
+	"\x05turns\x18\x06 \x03(\v2\x1c.greenroom.ops.v1.SwitchTurnR\x05turns\"\x15\n" +
+	"\x13ListSwitchesRequest\"L\n" +
+	"\x14ListSwitchesResponse\x124\n" +
+	"\bswitches\x18\x01 \x03(\v2\x18.greenroom.ops.v1.SwitchR\bswitches\"y\n" +
+	"\x10SetSwitchRequest\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x12\x1b\n" +
+	"\x02on\x18\x02 \x01(\bB\x06\xbaH\x03\xc8\x01\x01H\x00R\x02on\x88\x01\x01\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xf4\x03R\x06reasonB\x05\n" +
+	"\x03_on2\x97\n" +
+	"\n" +
 	"\n" +
 	"OpsService\x12r\n" +
 	"\n" +
@@ -1542,7 +1876,9 @@ const file_greenroom_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"GetRebuild\x12#.greenroom.ops.v1.GetRebuildRequest\x1a!.greenroom.ops.v1.RebuildProgress\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/ops/rebuild\x90\x02\x01\x12n\n" +
 	"\tListZones\x12\".greenroom.ops.v1.ListZonesRequest\x1a#.greenroom.ops.v1.ListZonesResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/ops/zones\x90\x02\x01\x12t\n" +
-	"\tDrainZone\x12\".greenroom.ops.v1.DrainZoneRequest\x1a\x1c.greenroom.ops.v1.ViewerZone\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/ops/zones/{zone}:drainBCZAgithub.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1;opsv1b\x06proto3"
+	"\tDrainZone\x12\".greenroom.ops.v1.DrainZoneRequest\x1a\x1c.greenroom.ops.v1.ViewerZone\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/ops/zones/{zone}:drain\x12z\n" +
+	"\fListSwitches\x12%.greenroom.ops.v1.ListSwitchesRequest\x1a&.greenroom.ops.v1.ListSwitchesResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/ops/switches\x90\x02\x01\x12q\n" +
+	"\tSetSwitch\x12\".greenroom.ops.v1.SetSwitchRequest\x1a\x18.greenroom.ops.v1.Switch\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/ops/switches/{name}:setBCZAgithub.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_greenroom_ops_v1_ops_proto_rawDescOnce sync.Once
@@ -1556,7 +1892,7 @@ func file_greenroom_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_greenroom_ops_v1_ops_proto_rawDescData
 }
 
-var file_greenroom_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_greenroom_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_greenroom_ops_v1_ops_proto_goTypes = []any{
 	(*Parked)(nil),                // 0: greenroom.ops.v1.Parked
 	(*ListParkedRequest)(nil),     // 1: greenroom.ops.v1.ListParkedRequest
@@ -1578,53 +1914,65 @@ var file_greenroom_ops_v1_ops_proto_goTypes = []any{
 	(*ListZonesRequest)(nil),      // 17: greenroom.ops.v1.ListZonesRequest
 	(*ListZonesResponse)(nil),     // 18: greenroom.ops.v1.ListZonesResponse
 	(*DrainZoneRequest)(nil),      // 19: greenroom.ops.v1.DrainZoneRequest
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*v1.RoomEvent)(nil),          // 21: greenroom.room.v1.RoomEvent
+	(*SwitchTurn)(nil),            // 20: greenroom.ops.v1.SwitchTurn
+	(*Switch)(nil),                // 21: greenroom.ops.v1.Switch
+	(*ListSwitchesRequest)(nil),   // 22: greenroom.ops.v1.ListSwitchesRequest
+	(*ListSwitchesResponse)(nil),  // 23: greenroom.ops.v1.ListSwitchesResponse
+	(*SetSwitchRequest)(nil),      // 24: greenroom.ops.v1.SetSwitchRequest
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*v1.RoomEvent)(nil),          // 26: greenroom.room.v1.RoomEvent
 }
 var file_greenroom_ops_v1_ops_proto_depIdxs = []int32{
-	20, // 0: greenroom.ops.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
-	20, // 1: greenroom.ops.v1.Parked.healed_at:type_name -> google.protobuf.Timestamp
+	25, // 0: greenroom.ops.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
+	25, // 1: greenroom.ops.v1.Parked.healed_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: greenroom.ops.v1.ListParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
 	0,  // 3: greenroom.ops.v1.GetParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
-	21, // 4: greenroom.ops.v1.GetParkedResponse.event:type_name -> greenroom.room.v1.RoomEvent
+	26, // 4: greenroom.ops.v1.GetParkedResponse.event:type_name -> greenroom.room.v1.RoomEvent
 	0,  // 5: greenroom.ops.v1.RedriveParkedResponse.parked:type_name -> greenroom.ops.v1.Parked
-	20, // 6: greenroom.ops.v1.Change.accepted_at:type_name -> google.protobuf.Timestamp
-	20, // 7: greenroom.ops.v1.Change.committed_at:type_name -> google.protobuf.Timestamp
-	20, // 8: greenroom.ops.v1.Change.sequenced_at:type_name -> google.protobuf.Timestamp
-	20, // 9: greenroom.ops.v1.Change.published_at:type_name -> google.protobuf.Timestamp
-	20, // 10: greenroom.ops.v1.Change.received_queue_at:type_name -> google.protobuf.Timestamp
-	20, // 11: greenroom.ops.v1.Change.received_direct_at:type_name -> google.protobuf.Timestamp
-	20, // 12: greenroom.ops.v1.Change.applied_at:type_name -> google.protobuf.Timestamp
-	20, // 13: greenroom.ops.v1.Change.visible_at:type_name -> google.protobuf.Timestamp
+	25, // 6: greenroom.ops.v1.Change.accepted_at:type_name -> google.protobuf.Timestamp
+	25, // 7: greenroom.ops.v1.Change.committed_at:type_name -> google.protobuf.Timestamp
+	25, // 8: greenroom.ops.v1.Change.sequenced_at:type_name -> google.protobuf.Timestamp
+	25, // 9: greenroom.ops.v1.Change.published_at:type_name -> google.protobuf.Timestamp
+	25, // 10: greenroom.ops.v1.Change.received_queue_at:type_name -> google.protobuf.Timestamp
+	25, // 11: greenroom.ops.v1.Change.received_direct_at:type_name -> google.protobuf.Timestamp
+	25, // 12: greenroom.ops.v1.Change.applied_at:type_name -> google.protobuf.Timestamp
+	25, // 13: greenroom.ops.v1.Change.visible_at:type_name -> google.protobuf.Timestamp
 	7,  // 14: greenroom.ops.v1.TraceRoomResponse.changes:type_name -> greenroom.ops.v1.Change
-	20, // 15: greenroom.ops.v1.HotRoom.since:type_name -> google.protobuf.Timestamp
+	25, // 15: greenroom.ops.v1.HotRoom.since:type_name -> google.protobuf.Timestamp
 	10, // 16: greenroom.ops.v1.ListHotResponse.rooms:type_name -> greenroom.ops.v1.HotRoom
-	20, // 17: greenroom.ops.v1.RebuildProgress.started_at:type_name -> google.protobuf.Timestamp
-	20, // 18: greenroom.ops.v1.RebuildProgress.finished_at:type_name -> google.protobuf.Timestamp
+	25, // 17: greenroom.ops.v1.RebuildProgress.started_at:type_name -> google.protobuf.Timestamp
+	25, // 18: greenroom.ops.v1.RebuildProgress.finished_at:type_name -> google.protobuf.Timestamp
 	16, // 19: greenroom.ops.v1.ListZonesResponse.zones:type_name -> greenroom.ops.v1.ViewerZone
-	1,  // 20: greenroom.ops.v1.OpsService.ListParked:input_type -> greenroom.ops.v1.ListParkedRequest
-	3,  // 21: greenroom.ops.v1.OpsService.GetParked:input_type -> greenroom.ops.v1.GetParkedRequest
-	5,  // 22: greenroom.ops.v1.OpsService.RedriveParked:input_type -> greenroom.ops.v1.RedriveParkedRequest
-	8,  // 23: greenroom.ops.v1.OpsService.TraceRoom:input_type -> greenroom.ops.v1.TraceRoomRequest
-	11, // 24: greenroom.ops.v1.OpsService.ListHot:input_type -> greenroom.ops.v1.ListHotRequest
-	13, // 25: greenroom.ops.v1.OpsService.Rebuild:input_type -> greenroom.ops.v1.RebuildRequest
-	15, // 26: greenroom.ops.v1.OpsService.GetRebuild:input_type -> greenroom.ops.v1.GetRebuildRequest
-	17, // 27: greenroom.ops.v1.OpsService.ListZones:input_type -> greenroom.ops.v1.ListZonesRequest
-	19, // 28: greenroom.ops.v1.OpsService.DrainZone:input_type -> greenroom.ops.v1.DrainZoneRequest
-	2,  // 29: greenroom.ops.v1.OpsService.ListParked:output_type -> greenroom.ops.v1.ListParkedResponse
-	4,  // 30: greenroom.ops.v1.OpsService.GetParked:output_type -> greenroom.ops.v1.GetParkedResponse
-	6,  // 31: greenroom.ops.v1.OpsService.RedriveParked:output_type -> greenroom.ops.v1.RedriveParkedResponse
-	9,  // 32: greenroom.ops.v1.OpsService.TraceRoom:output_type -> greenroom.ops.v1.TraceRoomResponse
-	12, // 33: greenroom.ops.v1.OpsService.ListHot:output_type -> greenroom.ops.v1.ListHotResponse
-	14, // 34: greenroom.ops.v1.OpsService.Rebuild:output_type -> greenroom.ops.v1.RebuildProgress
-	14, // 35: greenroom.ops.v1.OpsService.GetRebuild:output_type -> greenroom.ops.v1.RebuildProgress
-	18, // 36: greenroom.ops.v1.OpsService.ListZones:output_type -> greenroom.ops.v1.ListZonesResponse
-	16, // 37: greenroom.ops.v1.OpsService.DrainZone:output_type -> greenroom.ops.v1.ViewerZone
-	29, // [29:38] is the sub-list for method output_type
-	20, // [20:29] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	25, // 20: greenroom.ops.v1.SwitchTurn.at:type_name -> google.protobuf.Timestamp
+	20, // 21: greenroom.ops.v1.Switch.turns:type_name -> greenroom.ops.v1.SwitchTurn
+	21, // 22: greenroom.ops.v1.ListSwitchesResponse.switches:type_name -> greenroom.ops.v1.Switch
+	1,  // 23: greenroom.ops.v1.OpsService.ListParked:input_type -> greenroom.ops.v1.ListParkedRequest
+	3,  // 24: greenroom.ops.v1.OpsService.GetParked:input_type -> greenroom.ops.v1.GetParkedRequest
+	5,  // 25: greenroom.ops.v1.OpsService.RedriveParked:input_type -> greenroom.ops.v1.RedriveParkedRequest
+	8,  // 26: greenroom.ops.v1.OpsService.TraceRoom:input_type -> greenroom.ops.v1.TraceRoomRequest
+	11, // 27: greenroom.ops.v1.OpsService.ListHot:input_type -> greenroom.ops.v1.ListHotRequest
+	13, // 28: greenroom.ops.v1.OpsService.Rebuild:input_type -> greenroom.ops.v1.RebuildRequest
+	15, // 29: greenroom.ops.v1.OpsService.GetRebuild:input_type -> greenroom.ops.v1.GetRebuildRequest
+	17, // 30: greenroom.ops.v1.OpsService.ListZones:input_type -> greenroom.ops.v1.ListZonesRequest
+	19, // 31: greenroom.ops.v1.OpsService.DrainZone:input_type -> greenroom.ops.v1.DrainZoneRequest
+	22, // 32: greenroom.ops.v1.OpsService.ListSwitches:input_type -> greenroom.ops.v1.ListSwitchesRequest
+	24, // 33: greenroom.ops.v1.OpsService.SetSwitch:input_type -> greenroom.ops.v1.SetSwitchRequest
+	2,  // 34: greenroom.ops.v1.OpsService.ListParked:output_type -> greenroom.ops.v1.ListParkedResponse
+	4,  // 35: greenroom.ops.v1.OpsService.GetParked:output_type -> greenroom.ops.v1.GetParkedResponse
+	6,  // 36: greenroom.ops.v1.OpsService.RedriveParked:output_type -> greenroom.ops.v1.RedriveParkedResponse
+	9,  // 37: greenroom.ops.v1.OpsService.TraceRoom:output_type -> greenroom.ops.v1.TraceRoomResponse
+	12, // 38: greenroom.ops.v1.OpsService.ListHot:output_type -> greenroom.ops.v1.ListHotResponse
+	14, // 39: greenroom.ops.v1.OpsService.Rebuild:output_type -> greenroom.ops.v1.RebuildProgress
+	14, // 40: greenroom.ops.v1.OpsService.GetRebuild:output_type -> greenroom.ops.v1.RebuildProgress
+	18, // 41: greenroom.ops.v1.OpsService.ListZones:output_type -> greenroom.ops.v1.ListZonesResponse
+	16, // 42: greenroom.ops.v1.OpsService.DrainZone:output_type -> greenroom.ops.v1.ViewerZone
+	23, // 43: greenroom.ops.v1.OpsService.ListSwitches:output_type -> greenroom.ops.v1.ListSwitchesResponse
+	21, // 44: greenroom.ops.v1.OpsService.SetSwitch:output_type -> greenroom.ops.v1.Switch
+	34, // [34:45] is the sub-list for method output_type
+	23, // [23:34] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_ops_v1_ops_proto_init() }
@@ -1633,13 +1981,14 @@ func file_greenroom_ops_v1_ops_proto_init() {
 		return
 	}
 	file_greenroom_ops_v1_ops_proto_msgTypes[16].OneofWrappers = []any{}
+	file_greenroom_ops_v1_ops_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_ops_v1_ops_proto_rawDesc), len(file_greenroom_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,8 @@ const (
 	OpsService_GetRebuild_FullMethodName    = "/greenroom.ops.v1.OpsService/GetRebuild"
 	OpsService_ListZones_FullMethodName     = "/greenroom.ops.v1.OpsService/ListZones"
 	OpsService_DrainZone_FullMethodName     = "/greenroom.ops.v1.OpsService/DrainZone"
+	OpsService_ListSwitches_FullMethodName  = "/greenroom.ops.v1.OpsService/ListSwitches"
+	OpsService_SetSwitch_FullMethodName     = "/greenroom.ops.v1.OpsService/SetSwitch"
 )
 
 // OpsServiceClient is the client API for OpsService service.
@@ -52,6 +54,10 @@ type OpsServiceClient interface {
 	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
 	// those who ask all the same.
 	DrainZone(ctx context.Context, in *DrainZoneRequest, opts ...grpc.CallOption) (*ViewerZone, error)
+	ListSwitches(ctx context.Context, in *ListSwitchesRequest, opts ...grpc.CallOption) (*ListSwitchesResponse, error)
+	// Turns a switch, and returns it as it stands then: what stands so already stays, and is not recorded again. With
+	// If-Match only while the switch has that version. All processes obey within a second.
+	SetSwitch(ctx context.Context, in *SetSwitchRequest, opts ...grpc.CallOption) (*Switch, error)
 }
 
 type opsServiceClient struct {
@@ -152,6 +158,26 @@ func (c *opsServiceClient) DrainZone(ctx context.Context, in *DrainZoneRequest, 
 	return out, nil
 }
 
+func (c *opsServiceClient) ListSwitches(ctx context.Context, in *ListSwitchesRequest, opts ...grpc.CallOption) (*ListSwitchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSwitchesResponse)
+	err := c.cc.Invoke(ctx, OpsService_ListSwitches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsServiceClient) SetSwitch(ctx context.Context, in *SetSwitchRequest, opts ...grpc.CallOption) (*Switch, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Switch)
+	err := c.cc.Invoke(ctx, OpsService_SetSwitch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OpsServiceServer is the server API for OpsService service.
 // All implementations must embed UnimplementedOpsServiceServer
 // for forward compatibility.
@@ -172,6 +198,10 @@ type OpsServiceServer interface {
 	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
 	// those who ask all the same.
 	DrainZone(context.Context, *DrainZoneRequest) (*ViewerZone, error)
+	ListSwitches(context.Context, *ListSwitchesRequest) (*ListSwitchesResponse, error)
+	// Turns a switch, and returns it as it stands then: what stands so already stays, and is not recorded again. With
+	// If-Match only while the switch has that version. All processes obey within a second.
+	SetSwitch(context.Context, *SetSwitchRequest) (*Switch, error)
 	mustEmbedUnimplementedOpsServiceServer()
 }
 
@@ -208,6 +238,12 @@ func (UnimplementedOpsServiceServer) ListZones(context.Context, *ListZonesReques
 }
 func (UnimplementedOpsServiceServer) DrainZone(context.Context, *DrainZoneRequest) (*ViewerZone, error) {
 	return nil, status.Error(codes.Unimplemented, "method DrainZone not implemented")
+}
+func (UnimplementedOpsServiceServer) ListSwitches(context.Context, *ListSwitchesRequest) (*ListSwitchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSwitches not implemented")
+}
+func (UnimplementedOpsServiceServer) SetSwitch(context.Context, *SetSwitchRequest) (*Switch, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetSwitch not implemented")
 }
 func (UnimplementedOpsServiceServer) mustEmbedUnimplementedOpsServiceServer() {}
 func (UnimplementedOpsServiceServer) testEmbeddedByValue()                    {}
@@ -392,6 +428,42 @@ func _OpsService_DrainZone_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OpsService_ListSwitches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSwitchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).ListSwitches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_ListSwitches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).ListSwitches(ctx, req.(*ListSwitchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OpsService_SetSwitch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetSwitchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).SetSwitch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_SetSwitch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).SetSwitch(ctx, req.(*SetSwitchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OpsService_ServiceDesc is the grpc.ServiceDesc for OpsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -434,6 +506,14 @@ var OpsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DrainZone",
 			Handler:    _OpsService_DrainZone_Handler,
+		},
+		{
+			MethodName: "ListSwitches",
+			Handler:    _OpsService_ListSwitches_Handler,
+		},
+		{
+			MethodName: "SetSwitch",
+			Handler:    _OpsService_SetSwitch_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -54,6 +54,10 @@ const (
 	OpsServiceListZonesProcedure = "/greenroom.ops.v1.OpsService/ListZones"
 	// OpsServiceDrainZoneProcedure is the fully-qualified name of the OpsService's DrainZone RPC.
 	OpsServiceDrainZoneProcedure = "/greenroom.ops.v1.OpsService/DrainZone"
+	// OpsServiceListSwitchesProcedure is the fully-qualified name of the OpsService's ListSwitches RPC.
+	OpsServiceListSwitchesProcedure = "/greenroom.ops.v1.OpsService/ListSwitches"
+	// OpsServiceSetSwitchProcedure is the fully-qualified name of the OpsService's SetSwitch RPC.
+	OpsServiceSetSwitchProcedure = "/greenroom.ops.v1.OpsService/SetSwitch"
 )
 
 // OpsServiceClient is a client for the greenroom.ops.v1.OpsService service.
@@ -72,6 +76,10 @@ type OpsServiceClient interface {
 	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
 	// those who ask all the same.
 	DrainZone(context.Context, *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error)
+	ListSwitches(context.Context, *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error)
+	// Turns a switch, and returns it as it stands then: what stands so already stays, and is not recorded again. With
+	// If-Match only while the switch has that version. All processes obey within a second.
+	SetSwitch(context.Context, *connect.Request[v1.SetSwitchRequest]) (*connect.Response[v1.Switch], error)
 }
 
 // NewOpsServiceClient constructs a client for the greenroom.ops.v1.OpsService service. By default,
@@ -145,6 +153,19 @@ func NewOpsServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(opsServiceMethods.ByName("DrainZone")),
 			connect.WithClientOptions(opts...),
 		),
+		listSwitches: connect.NewClient[v1.ListSwitchesRequest, v1.ListSwitchesResponse](
+			httpClient,
+			baseURL+OpsServiceListSwitchesProcedure,
+			connect.WithSchema(opsServiceMethods.ByName("ListSwitches")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		setSwitch: connect.NewClient[v1.SetSwitchRequest, v1.Switch](
+			httpClient,
+			baseURL+OpsServiceSetSwitchProcedure,
+			connect.WithSchema(opsServiceMethods.ByName("SetSwitch")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -159,6 +180,8 @@ type opsServiceClient struct {
 	getRebuild    *connect.Client[v1.GetRebuildRequest, v1.RebuildProgress]
 	listZones     *connect.Client[v1.ListZonesRequest, v1.ListZonesResponse]
 	drainZone     *connect.Client[v1.DrainZoneRequest, v1.ViewerZone]
+	listSwitches  *connect.Client[v1.ListSwitchesRequest, v1.ListSwitchesResponse]
+	setSwitch     *connect.Client[v1.SetSwitchRequest, v1.Switch]
 }
 
 // ListParked calls greenroom.ops.v1.OpsService.ListParked.
@@ -206,6 +229,16 @@ func (c *opsServiceClient) DrainZone(ctx context.Context, req *connect.Request[v
 	return c.drainZone.CallUnary(ctx, req)
 }
 
+// ListSwitches calls greenroom.ops.v1.OpsService.ListSwitches.
+func (c *opsServiceClient) ListSwitches(ctx context.Context, req *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error) {
+	return c.listSwitches.CallUnary(ctx, req)
+}
+
+// SetSwitch calls greenroom.ops.v1.OpsService.SetSwitch.
+func (c *opsServiceClient) SetSwitch(ctx context.Context, req *connect.Request[v1.SetSwitchRequest]) (*connect.Response[v1.Switch], error) {
+	return c.setSwitch.CallUnary(ctx, req)
+}
+
 // OpsServiceHandler is an implementation of the greenroom.ops.v1.OpsService service.
 type OpsServiceHandler interface {
 	ListParked(context.Context, *connect.Request[v1.ListParkedRequest]) (*connect.Response[v1.ListParkedResponse], error)
@@ -222,6 +255,10 @@ type OpsServiceHandler interface {
 	// Moves a zone's readers away, or lets them back: its nodes say on /readyz that they are not to be asked. It answers
 	// those who ask all the same.
 	DrainZone(context.Context, *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error)
+	ListSwitches(context.Context, *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error)
+	// Turns a switch, and returns it as it stands then: what stands so already stays, and is not recorded again. With
+	// If-Match only while the switch has that version. All processes obey within a second.
+	SetSwitch(context.Context, *connect.Request[v1.SetSwitchRequest]) (*connect.Response[v1.Switch], error)
 }
 
 // NewOpsServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -291,6 +328,19 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(opsServiceMethods.ByName("DrainZone")),
 		connect.WithHandlerOptions(opts...),
 	)
+	opsServiceListSwitchesHandler := connect.NewUnaryHandler(
+		OpsServiceListSwitchesProcedure,
+		svc.ListSwitches,
+		connect.WithSchema(opsServiceMethods.ByName("ListSwitches")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	opsServiceSetSwitchHandler := connect.NewUnaryHandler(
+		OpsServiceSetSwitchProcedure,
+		svc.SetSwitch,
+		connect.WithSchema(opsServiceMethods.ByName("SetSwitch")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/greenroom.ops.v1.OpsService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case OpsServiceListParkedProcedure:
@@ -311,6 +361,10 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 			opsServiceListZonesHandler.ServeHTTP(w, r)
 		case OpsServiceDrainZoneProcedure:
 			opsServiceDrainZoneHandler.ServeHTTP(w, r)
+		case OpsServiceListSwitchesProcedure:
+			opsServiceListSwitchesHandler.ServeHTTP(w, r)
+		case OpsServiceSetSwitchProcedure:
+			opsServiceSetSwitchHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -354,4 +408,12 @@ func (UnimplementedOpsServiceHandler) ListZones(context.Context, *connect.Reques
 
 func (UnimplementedOpsServiceHandler) DrainZone(context.Context, *connect.Request[v1.DrainZoneRequest]) (*connect.Response[v1.ViewerZone], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.DrainZone is not implemented"))
+}
+
+func (UnimplementedOpsServiceHandler) ListSwitches(context.Context, *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.ListSwitches is not implemented"))
+}
+
+func (UnimplementedOpsServiceHandler) SetSwitch(context.Context, *connect.Request[v1.SetSwitchRequest]) (*connect.Response[v1.Switch], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.ops.v1.OpsService.SetSwitch is not implemented"))
 }
