@@ -18,7 +18,7 @@ type fleetMetrics struct {
 func newFleetMetrics() fleetMetrics {
 	f := fleetMetrics{
 		leads: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "greenroom_lead_term", Help: "Term of the lease that this process holds, by lease; 0: it does not hold it. More than one process with a term for long is an alarm.",
+			Name: "greenroom_lead_term_seq", Help: "Term of the lease that this process holds, by lease; 0: it does not hold it. More than one process with a term for long is an alarm.",
 		}, []string{"lease"}),
 		fenced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenroom_lead_fenced_total", Help: "Writes that were refused because another process had taken over, by lease.",
