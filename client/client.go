@@ -45,6 +45,7 @@ type (
 	Trace           = opsv1.TraceRoomResponse
 	RebuildProgress = opsv1.RebuildProgress
 	HotRooms        = opsv1.ListHotResponse
+	ViewerZone      = opsv1.ViewerZone
 )
 
 // The default addresses of `greenroom dev`.

@@ -50,6 +50,7 @@ type grammar struct {
 	Trace   traceCmd   `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
 	Parked  parkedCmd  `cmd:"" help:"Events that could not be applied; their rooms wait."`
 	Hot     hotCmd     `cmd:"" help:"The rooms that a crowd of viewers reads now, the most read first."`
+	Zone    zoneCmd    `cmd:"" help:"Zones: how they stand, and whether they take readers."`
 	Switch  switchCmd  `cmd:"" help:"What operators turn off and on while the house runs."`
 	Rebuild rebuildCmd `cmd:"" help:"Build the viewers' database anew, while it is in use."`
 	Explain explainCmd `cmd:"" help:"How something goes through the code."`

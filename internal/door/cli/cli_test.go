@@ -218,6 +218,19 @@ func TestOperatorsCommands(t *testing.T) {
 	}
 }
 
+func TestZones(t *testing.T) {
+	h := open(t)
+	h.ok(`(?m)^ZONE +NODES +PROJECTOR +READERS +AGE +FEED +NOTE\nhome +2 of 2 +127\.0\.0\.1:9000 +welcome +12ms +7 +home\nb +0 of 2 +- +- +- +0 +no node of zone b answers$`, "zone", "list")
+	h.ok(`(?m)^b +2 of 2 +- +drained `, "zone", "drain", "b", "--reason", "new disks")
+	h.ok(`(?m)^b +2 of 2 +- +welcome `, "zone", "undrain", "b")
+	for _, command := range []string{"hot", "parked list", "parked show 3", "parked redrive 3", "trace room 7", "rebuild"} {
+		if _, errs, status := h.run(append(strings.Fields(command), "--zone", "z")...); status != statusFault || !strings.Contains(errs, "ZONE_NOT_FOUND") {
+			t.Errorf("%s of no zone: status %d, %q", command, status, errs)
+		}
+	}
+	h.ok(`Nothing is parked`, "parked", "list", "--zone", "b")
+}
+
 func TestFaultsAndUsage(t *testing.T) {
 	h := open(t)
 	tests := []struct {

@@ -7,10 +7,10 @@ import (
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 )
 
-type hotCmd struct{}
+type hotCmd struct{ ofZone }
 
 func (c *hotCmd) Run(ctx context.Context, s *session) error {
-	hot, err := s.ListHot(ctx)
+	hot, err := s.ListHot(ctx, c.option())
 	if err != nil {
 		return err
 	}

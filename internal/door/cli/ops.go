@@ -12,6 +12,13 @@ import (
 	greenroom "github.com/greenroomlive/greenroom/client"
 )
 
+// ofZone is the flag of the commands that concern one zone.
+type ofZone struct {
+	Zone string `help:"Of this zone; the home zone when none is named." placeholder:"NAME"`
+}
+
+func (z ofZone) option() greenroom.OpsOption { return greenroom.InZone(z.Zone) }
+
 type traceCmd struct {
 	Room traceRoom `cmd:"" help:"When a room's last changes passed each station."`
 }
@@ -19,10 +26,11 @@ type traceCmd struct {
 type traceRoom struct {
 	ID    int64 `arg:"" help:"Room id."`
 	Limit int32 `help:"At most so many changes, newest first; up to 50." default:"10"`
+	ofZone
 }
 
 func (c *traceRoom) Run(ctx context.Context, s *session) error {
-	t, err := s.TraceRoom(ctx, c.ID, c.Limit)
+	t, err := s.TraceRoom(ctx, c.ID, c.Limit, c.option())
 	if err != nil {
 		return err
 	}
@@ -66,11 +74,12 @@ type parkedCmd struct {
 type parkedList struct {
 	All   bool `help:"Also those that are healed."`
 	Limit int  `help:"At most so many." default:"200"`
+	ofZone
 }
 
 func (c *parkedList) Run(ctx context.Context, s *session) error {
 	parked, err := pages(c.Limit, func(token string) ([]*greenroom.Parked, string, error) {
-		return s.ListParked(ctx, c.All, token)
+		return s.ListParked(ctx, c.All, token, c.option())
 	})
 	if err != nil {
 		return err
@@ -85,10 +94,11 @@ func (c *parkedList) Run(ctx context.Context, s *session) error {
 
 type parkedShow struct {
 	ID int64 `arg:"" help:"Id of the parked event."`
+	ofZone
 }
 
 func (c *parkedShow) Run(ctx context.Context, s *session) error {
-	p, err := s.GetParked(ctx, c.ID)
+	p, err := s.GetParked(ctx, c.ID, c.option())
 	if err != nil {
 		return err
 	}
@@ -109,10 +119,11 @@ func (c *parkedShow) Run(ctx context.Context, s *session) error {
 
 type parkedRedrive struct {
 	ID int64 `arg:"" help:"Id of the parked event."`
+	ofZone
 }
 
 func (c *parkedRedrive) Run(ctx context.Context, s *session) error {
-	return s.parked(s.RedriveParked(ctx, c.ID))
+	return s.parked(s.RedriveParked(ctx, c.ID, c.option()))
 }
 
 func (s *session) parked(p *greenroom.Parked, err error) error {

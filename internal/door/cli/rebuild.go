@@ -17,7 +17,7 @@ import (
 // pollEvery is how often the running job is asked; a bar that moves five times a second looks alive.
 const pollEvery = 200 * time.Millisecond
 
-type rebuildCmd struct{}
+type rebuildCmd struct{ ofZone }
 
 // Help is the long text of `greenroom rebuild --help`.
 func (c *rebuildCmd) Help() string {
@@ -25,7 +25,7 @@ func (c *rebuildCmd) Help() string {
 }
 
 func (c *rebuildCmd) Run(ctx context.Context, s *session) error {
-	p, err := s.Rebuild(ctx)
+	p, err := s.Rebuild(ctx, c.option())
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s *session) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if p, err = s.RebuildProgress(ctx); err != nil {
+		if p, err = s.RebuildProgress(ctx, c.option()); err != nil {
 			return err
 		}
 	}
