@@ -22,14 +22,24 @@ const (
 	maxPageBytes = 256 << 10
 )
 
-// ackTimeout ends the wait for a broker that neither answers nor hangs up.
-const ackTimeout = 5 * time.Second
+const (
+	// ackTimeout ends the wait for a broker that neither answers nor hangs up.
+	ackTimeout = 5 * time.Second
+	// answerWithin bounds one question to the broker, a publish too. While a cluster elects a leader the answer to what
+	// was asked before will never come, and the next attempt may be answered at once.
+	answerWithin = 2 * time.Second
+)
 
 // Config of a Bus.
 type Config struct {
 	// Durable names the consumer whose position the broker keeps: one per zone, "project-<zone>".
 	// Needed for Consume only.
 	Durable string
+	// Shard of the log whose stream this is; 0 is the only one today.
+	Shard int
+	// Home is the JetStream domain where the events are published, for a zone that has a server of its own: the stream
+	// here is then a mirror of the one there. Empty: it is here.
+	Home string
 	// Epoch names the log whose positions count; empty accepts any.
 	Epoch string
 	// Replicas of stream and consumer: 1 embedded, 3 in a cluster. Default 1.
@@ -44,33 +54,49 @@ type Config struct {
 
 // Bus is relay.Bus and project.Queue on a connection. It does not own the connection.
 type Bus struct {
-	conn *nats.Conn
-	js   jetstream.JetStream
-	cfg  Config
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	home    jetstream.JetStream // nil: it is here
+	stream  string
+	subject string
+	cfg     Config
 }
 
 // New makes a Bus; it talks to nobody yet. The connection should reconnect for ever and fail
 // fast meanwhile, as Embedded.Connect and ConnectOptions make it.
 func New(conn *nats.Conn, cfg Config) (*Bus, error) {
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncTimeout(ackTimeout))
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(answerWithin))
 	if err != nil {
 		return nil, fmt.Errorf("natsbus: %w", err)
+	}
+	b := &Bus{conn: conn, js: js, stream: Stream, subject: subject}
+	if cfg.Shard > 0 {
+		b.stream, b.subject = fmt.Sprintf("%s_%d", Stream, cfg.Shard), fmt.Sprintf("greenroom.shard.%d", cfg.Shard)
+	}
+	if cfg.Home != "" {
+		if b.home, err = jetstream.NewWithDomain(conn, cfg.Home, jetstream.WithDefaultTimeout(answerWithin)); err != nil {
+			return nil, fmt.Errorf("natsbus: %w", err)
+		}
 	}
 	cfg.Replicas = cmp.Or(cfg.Replicas, 1)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 256<<20)
 	if cfg.Redelivered == nil {
 		cfg.Redelivered = func(int) {}
 	}
-	return &Bus{conn: conn, js: js, cfg: cfg}, nil
+	b.cfg = cfg
+	return b, nil
 }
 
 // Publish implements relay.Bus. Events travel in pages, one message each: what a message costs the broker
 // is shared by all that were committed meanwhile. A page goes out when the one before it is stored.
 func (b *Bus) Publish(ctx context.Context, events []event.RoomEvent) error {
+	if b.home != nil {
+		return errMirror
+	}
 	for len(events) > 0 {
-		m, n, err := nextPage(events)
+		m, n, err := nextPage(b.subject, events)
 		if err == nil {
-			err = b.tied(ctx, func(ctx context.Context) error { return b.publish(ctx, m) })
+			err = b.asked(ctx, func(ctx context.Context) error { return b.publish(ctx, m) })
 		}
 		if err != nil {
 			return fmt.Errorf("natsbus: publish %d events from feed_seq %d: %w", n, events[0].FeedSeq, err)
@@ -96,7 +122,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
 // nextPage makes the message of the first events, and says how many they are. A card is a few KiB and
 // the area tree is bounded by room.MaxAreas, so a page that is full, and one event more, fit into the
 // broker's 1 MiB.
-func nextPage(events []event.RoomEvent) (m *nats.Msg, n int, err error) {
+func nextPage(subject string, events []event.RoomEvent) (m *nats.Msg, n int, err error) {
 	m = nats.NewMsg(subject)
 	for n < len(events) && n < maxPage && len(m.Data) < maxPageBytes {
 		if m.Data, err = wire.AppendEntry(m.Data, &events[n]); err != nil {

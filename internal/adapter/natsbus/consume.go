@@ -44,6 +44,7 @@ func (b *Bus) Consume(ctx context.Context, handle func(context.Context, []projec
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		before := c.taken
 		err := b.tied(ctx, c.session)
+		c.ended = err
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -60,26 +61,34 @@ func (b *Bus) Consume(ctx context.Context, handle func(context.Context, []projec
 	}
 }
 
-// consumption is what one Consume knows across its sessions. What was handled is not among it: the
-// broker's acknowledgements say that, and sequence numbers alone cannot, since a broker that
-// lost its newest messages gives their numbers out again.
+// consumption is what one Consume knows across its sessions.
 type consumption struct {
 	*Bus
 	handle func([]project.Delivery) error
-	taken  int // batches
+	taken  int   // batches
+	ended  error // why the last session did
 
-	// For counting redeliveries: the stream's creation, and up to which message handle was called.
-	born    time.Time
-	offered uint64
+	// Of the stream that was made at born: the newest message that the broker said is acknowledged, and the newest
+	// with which handle was called, for counting redeliveries.
+	born           time.Time
+	floor, offered uint64
 }
 
 // session receives from right after the newest acknowledged message until something goes wrong.
 func (c *consumption) session(ctx context.Context) error {
-	consumer, err := c.rewind(ctx)
+	stream, consumer, err := c.rewind(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)
+	if c.home != nil {
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			end(c.watchMirror(ctx, stream))
+		}()
+		defer func() { end(nil); <-watched }()
+	}
 	inbox := make(chan received, prefetch)
 	pull, err := consumer.Consume(
 		func(m jetstream.Msg) {
@@ -109,31 +118,72 @@ func (c *consumption) session(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// rewind finds or makes the consumer and sets it back to right after the newest acknowledged
-// message, so that what was delivered beyond it comes again, in order.
-func (c *consumption) rewind(ctx context.Context) (jetstream.Consumer, error) {
-	stream, err := c.ensureStream(ctx)
+// rewind makes the consumer anew, right after the newest acknowledged message, so that what was delivered beyond it
+// comes again, in order. Setting it back in place would not do: where leaf nodes may come in, a server goes on for two
+// seconds to answer pull requests of sessions that have ended, and what it sends there is delivered to nobody.
+func (c *consumption) rewind(ctx context.Context) (jetstream.Stream, jetstream.Consumer, error) {
+	stream, err := c.source(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if born := stream.CachedInfo().Created; !born.Equal(c.born) {
-		c.born, c.offered = born, 0
+		c.born, c.offered, c.floor = born, 0, 0
 	}
-	consumer, err := stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	if err := c.takeFloor(ctx, stream); err != nil {
+		return nil, nil, err
+	}
+	if err := stream.DeleteConsumer(ctx, c.cfg.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, nil, fmt.Errorf("natsbus: delete consumer: %w", err)
+	}
+	cfg := jetstream.ConsumerConfig{
 		Durable:       c.cfg.Durable,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckAllPolicy,
 		AckWait:       ackWait,
 		MaxAckPending: maxAckPending,
 		Replicas:      c.cfg.Replicas,
-	})
+	}
+	if c.floor > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, c.floor+1
+	}
+	consumer, err := stream.CreateConsumer(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("natsbus: make consumer: %w", err)
+		return nil, nil, fmt.Errorf("natsbus: make consumer: %w", err)
 	}
-	if _, err := stream.ResetConsumer(ctx, c.cfg.Durable); err != nil {
-		return nil, fmt.Errorf("natsbus: rewind consumer: %w", err)
+	return stream, consumer, nil
+}
+
+// source is the stream to consume.
+func (c *consumption) source(ctx context.Context) (jetstream.Stream, error) {
+	switch {
+	case c.home == nil:
+		return c.ensureStream(ctx)
+	case errors.Is(c.ended, errStrayed):
+		return c.makeMirror(ctx, 0)
+	case errors.Is(c.ended, errStuck):
+		return c.makeMirror(ctx, c.floor+1) // what comes before was taken
+	default:
+		return c.ensureMirror(ctx)
 	}
-	return consumer, nil
+}
+
+// takeFloor learns from the broker what is acknowledged. When the consumer is not there, because the last rewind came
+// no farther, this process remembers; when it does not either, everything comes again, and is recognized.
+func (c *consumption) takeFloor(ctx context.Context, stream jetstream.Stream) error {
+	consumer, err := stream.Consumer(ctx, c.cfg.Durable)
+	switch {
+	case err == nil:
+		c.floor = consumer.CachedInfo().AckFloor.Stream
+	case !errors.Is(err, jetstream.ErrConsumerNotFound):
+		return fmt.Errorf("natsbus: find consumer: %w", err)
+	}
+	// A broker that lost its newest messages gives their numbers out again.
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("natsbus: ask the stream: %w", err)
+	}
+	c.floor = min(c.floor, info.State.LastSeq)
+	return nil
 }
 
 // received is a message with the moment it reached this process.
@@ -194,7 +244,7 @@ func (b *batch) add(m received) error {
 	if err != nil {
 		return fmt.Errorf("natsbus: %w", err)
 	}
-	// The broker numbers its deliveries without gaps since the rewind. Going on after a gap would
+	// The broker numbers a consumer's deliveries without gaps. Going on after a gap would
 	// acknowledge what never arrived.
 	if b.delivered++; meta.Sequence.Consumer != b.delivered {
 		return fmt.Errorf("natsbus: delivery %d follows %d: %w", meta.Sequence.Consumer, b.delivered-1, errMissed)
@@ -216,15 +266,11 @@ func (b *batch) add(m received) error {
 	return nil
 }
 
-// read makes the delivery of one entry.
+// read makes the delivery of one entry, which is read whole when somebody needs it.
 func read(room ident.RoomID, body []byte, at time.Time) project.Delivery {
-	d := project.Delivery{Courier: station.Queue, Room: room, ReceivedAt: at}
-	d.Event, d.Unreadable = wire.UnmarshalEvent(body)
-	if d.Unreadable == nil && d.Event.RoomID != room {
-		d.Unreadable = fmt.Errorf("event %s arrived under the address of room %s", d.Event.ID(), room)
-	}
-	if d.Unreadable != nil {
-		d.Raw = body
+	d := project.Delivery{Courier: station.Queue, Room: room, ReceivedAt: at, Raw: body}
+	if d.Event, d.Unreadable = wire.EventMark(body); d.Unreadable == nil {
+		d.Read = wire.UnmarshalEvent
 	}
 	return d
 }
@@ -251,5 +297,6 @@ func (b *batch) deliver(ctx context.Context) error {
 	if err := b.last.DoubleAck(ctx); err != nil {
 		return fmt.Errorf("natsbus: acknowledge: %w", err)
 	}
+	b.floor = b.seen
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/adapter/adaptertest/bustest"
 	"github.com/greenroomlive/greenroom/internal/adapter/natsbus"
 	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 )
 
@@ -181,6 +182,9 @@ func publish(t testing.TB, bus *natsbus.Bus, events []event.RoomEvent) {
 type collector struct {
 	mu  sync.Mutex
 	got []project.Delivery
+
+	highest ident.FeedSeq // of the first looked
+	looked  int
 }
 
 func consumeInto(t testing.TB, bus *natsbus.Bus) (*collector, func()) {

@@ -14,7 +14,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
 
-// Stream is the one stream, of pages of the log under one subject.
+// Stream is the stream of the log's shard 0, of pages of the log under one subject.
 const (
 	Stream  = "ROOM_EVENTS"
 	subject = "greenroom.events"
@@ -30,22 +30,26 @@ const (
 // ids of the window in memory; a repeat after it is stored twice, which Apply ignores.
 const dedupeWindow = 2 * time.Minute
 
-var errDisconnected = errors.New("natsbus: the connection to the broker broke")
+var (
+	errDisconnected = errors.New("natsbus: the connection to the broker broke")
+	errSilent       = errors.New("natsbus: the broker did not answer in time")
+)
 
 // messageID is the same for every attempt to publish the event. The epoch keeps a log that began anew from
 // being mistaken for repeats of the old one, the place an event that cannot be read, and so has no version
 // and no type, from being mistaken for another.
 func messageID(e *event.RoomEvent) string { return e.ID() + "@" + e.Epoch + "/" + e.FeedSeq.String() }
 
-// ensureStream returns the stream, made or brought to the present configuration when needed.
+// ensureStream returns the stream, made or brought to the present configuration when needed, where
+// events are published.
 //
 // The stream is bounded by bytes alone. An age limit would empty the stream of a quiet night, and
 // Position could no longer tell quiet from wiped.
 func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	cfg := jetstream.StreamConfig{
-		Name:        Stream,
+		Name:        b.stream,
 		Description: "Room events on their way to the views. Transport, never truth.",
-		Subjects:    []string{subject},
+		Subjects:    []string{b.subject},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
@@ -68,7 +72,10 @@ func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 // Position is the feed_seq of the newest message, 0 when there is none of this log. An absent
 // stream is made on the way, so that a relay that asks first finds it there when it publishes.
 func (b *Bus) Position(ctx context.Context) (at ident.FeedSeq, err error) {
-	err = b.tied(ctx, func(ctx context.Context) error {
+	if b.home != nil {
+		return 0, errMirror
+	}
+	err = b.asked(ctx, func(ctx context.Context) error {
 		at, err = b.position(ctx)
 		return err
 	})
@@ -76,7 +83,7 @@ func (b *Bus) Position(ctx context.Context) (at ident.FeedSeq, err error) {
 }
 
 func (b *Bus) position(ctx context.Context) (ident.FeedSeq, error) {
-	s, err := b.js.Stream(ctx, Stream)
+	s, err := b.js.Stream(ctx, b.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err := b.ensureStream(ctx)
 		return 0, err
@@ -84,7 +91,7 @@ func (b *Bus) position(ctx context.Context) (ident.FeedSeq, error) {
 	if err != nil {
 		return 0, fmt.Errorf("natsbus: find stream: %w", err)
 	}
-	last, err := s.GetLastMsgForSubject(ctx, subject)
+	last, err := s.GetLastMsgForSubject(ctx, b.subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return 0, nil
 	}
@@ -101,6 +108,13 @@ func (b *Bus) position(ctx context.Context) (ident.FeedSeq, error) {
 		return 0, nil
 	}
 	return ident.FeedSeq(n), nil
+}
+
+// asked is tied, for a question that is answered soon or never.
+func (b *Bus) asked(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, errSilent)
+	defer cancel()
+	return b.tied(ctx, f)
 }
 
 // tied runs f under a context that ends with the connection too: the broker never answers what it

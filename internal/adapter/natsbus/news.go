@@ -1,0 +1,50 @@
+package natsbus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/greenroomlive/greenroom/internal/flow/follow"
+)
+
+// newsWaiting bounds the words that wait to be heard; each says all that the ones before it said.
+const newsWaiting = 16
+
+// News is follow.News on a connection, which it does not own: plain NATS under a subject of the zone's own, since
+// another zone's room_c is no news here.
+type News struct {
+	conn    *nats.Conn
+	subject string
+	log     *slog.Logger
+}
+
+var _ follow.News = (*News)(nil)
+
+// NewNews makes the news of a zone; it talks to nobody yet.
+func NewNews(conn *nats.Conn, zone string, log *slog.Logger) *News {
+	return &News{conn: conn, subject: "greenroom.news." + zone, log: log}
+}
+
+// Tell is follow.News.
+func (n *News) Tell() {
+	if err := n.conn.Publish(n.subject, nil); err != nil {
+		n.log.Debug("nobody can be told that room_c has changed", "error", err) // they look by themselves
+	}
+}
+
+// Hear is follow.News. It outlives the connection's faults.
+func (n *News) Hear(ctx context.Context, f func()) error {
+	sub, err := n.conn.Subscribe(n.subject, func(*nats.Msg) { f() })
+	if err != nil {
+		return fmt.Errorf("natsbus: listen to news: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only when the connection has closed before us
+	if err := sub.SetPendingLimits(newsWaiting, -1); err != nil {
+		return fmt.Errorf("natsbus: listen to news: %w", err)
+	}
+	<-ctx.Done()
+	return nil
+}
