@@ -3,6 +3,9 @@ package mysqlstore
 import (
 	"context"
 	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
 
 // EngineFault types an error of the engine.
@@ -19,3 +22,17 @@ const Patience = time.Duration(patience)
 
 // Keep renews the claim once.
 func (n *Node) Keep(ctx context.Context) error { return n.keep(ctx) }
+
+// Order is the order of announcements.
+type Order = order
+
+// NewOrder is one in which nobody waits.
+func NewOrder() *Order { return &order{last: map[ident.RoomID]chan struct{}{}} }
+
+// Queue, Await and Leave are a commit's way through it.
+func (o *order) Queue(events []event.RoomEvent) *place { return o.queue(events) }
+func (p *place) Await(ctx context.Context)             { p.await(ctx) }
+func (p *place) Leave()                                { p.leave() }
+
+// Waiting is how many rooms somebody may wait for.
+func (o *order) Waiting() int { return len(o.last) }

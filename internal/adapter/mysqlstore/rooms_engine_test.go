@@ -108,6 +108,37 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 	}
 }
 
+// TestTheHeadCountsEachEventOnce: while events move from the outbox into the log, each is in one of them. A beat that
+// missed one would prove a view fresh that lacks it.
+func TestTheHeadCountsEachEventOnce(t *testing.T) {
+	dsn := database(t, mysqlstore.SideB)
+	rooms := openRooms(t, dsn)
+	led := leading(t, rooms, dsn, "a")
+	fillOutbox(t, rooms, dsn)
+	var moving sync.WaitGroup
+	defer moving.Wait()
+	moving.Go(func() {
+		for n := 1; n > 0; {
+			events, err := led.Sequence(t.Context(), 4)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			n = len(events)
+		}
+	})
+	for seen := ident.FeedSeq(0); seen < 1024; {
+		h, err := rooms.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Seq < seen || h.Seq+ident.FeedSeq(h.Pending) != 1024 {
+			t.Fatalf("of 1024 events, with %d in the log before, the head is %+v", seen, h)
+		}
+		seen = h.Seq
+	}
+}
+
 // TestTheSequencerIsFenced: whoever lost the lease moves nothing, whatever it believes.
 func TestTheSequencerIsFenced(t *testing.T) {
 	dsn := database(t, mysqlstore.SideB)
