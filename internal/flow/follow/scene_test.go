@@ -74,25 +74,30 @@ type scene struct {
 	stored map[ident.FeedSeq]bool
 	at     ident.FeedSeq
 	full   bool // room_c is complete
-	parked map[ident.RoomID]bool
-	areas  ident.Version
-	fault  func(call string) error // of room_c, nil for none
-	looks  int
-	page   int // of room_c
+	// skipped: the feed has a hole where the log had forgotten what room_c never had.
+	skipped bool
+	parked  map[ident.RoomID]bool
+	areas   ident.Version
+	fault   func(call string) error // of room_c, nil for none
+	looks   int
+	page    int // of room_c
 
 	told    node
 	visible []station.Passage
 	counts  map[string]int
 }
 
-var errDown = errors.New("room_c is down")
+var (
+	errDown = errors.New("room_c is down")
+	discard = slog.New(slog.DiscardHandler)
+)
 
 func newScene() *scene {
 	s := &scene{views: memory.NewViews(), epoch: "e1", page: 1 << 20, counts: map[string]int{}}
 	s.begin()
 	s.told = node{scene: s, shown: map[ident.RoomID]view.RoomCard{}}
 	s.f = follow.New(follow.Config{
-		Store: store{s.views, s}, Audience: &s.told, News: &s.news, Observer: s, Logger: slog.New(slog.DiscardHandler),
+		Store: store{s}, Audience: &s.told, News: &s.news, Observer: s, Logger: discard,
 		Count: func(what string, n int) { s.mu.Lock(); defer s.mu.Unlock(); s.counts[what] += n },
 	})
 	return s
@@ -131,6 +136,13 @@ func (s *scene) Passed(p station.Passage) {
 	s.visible = append(s.visible, p)
 }
 
+// fail puts another server in the place of room_c, as a failover does.
+func (s *scene) fail(to *memory.Views) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.views = to
+}
+
 func (s *scene) breaks(fault func(call string) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,10 +150,7 @@ func (s *scene) breaks(fault func(call string) error) {
 }
 
 // store is room_c as the node reaches it.
-type store struct {
-	*memory.Views
-	s *scene
-}
+type store struct{ s *scene }
 
 func (v store) ask(call string) error {
 	if v.s.between != nil {
@@ -164,21 +173,21 @@ func (v store) Standing(ctx context.Context) (follow.Standing, error) {
 	if err := v.ask("standing"); err != nil {
 		return follow.Standing{}, err
 	}
-	return v.Views.Standing(ctx)
+	return v.s.views.Standing(ctx)
 }
 
 func (v store) Since(ctx context.Context, after follow.Mark, limit int) (follow.Delta, error) {
 	if err := v.ask("since"); err != nil {
 		return follow.Delta{}, err
 	}
-	return v.Views.Since(ctx, after, min(limit, v.s.page))
+	return v.s.views.Since(ctx, after, min(limit, v.s.page))
 }
 
 func (v store) Held(ctx context.Context) (map[ident.RoomID]time.Time, error) {
 	if err := v.ask("held"); err != nil {
 		return nil, err
 	}
-	return v.Views.Held(ctx)
+	return v.s.views.Held(ctx)
 }
 
 // begin forgets what room_c holds.
@@ -209,6 +218,12 @@ func (s *scene) rooms() []ident.RoomID {
 		all[c.room] = true
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// restore puts the log back to what it was when it had so many events.
+func (s *scene) restore(kept int) {
+	s.log = s.log[:kept]
+	s.restored++
 }
 
 // history tells a log from what it was before it was put back from a backup.
@@ -389,7 +404,7 @@ func (n *node) Changed(c project.Change) {
 		n.areas = c.Areas
 	}
 	for _, r := range c.Feed {
-		if r.Seq <= n.end || r.Seq > c.Contiguous || len(n.rows) > 0 && r.Seq != n.rows[len(n.rows)-1]+1 {
+		if r.Seq <= n.end || r.Seq > c.Contiguous || len(n.rows) > 0 && r.Seq != n.rows[len(n.rows)-1]+1 && !n.scene.skipped {
 			n.scene.fatal.Errorf("row %d is told at %d after %v, to %d", r.Seq, n.end, n.rows, c.Contiguous)
 		}
 		n.rows = append(n.rows, r.Seq)
