@@ -1,6 +1,9 @@
 package app
 
 import (
+	"strings"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
@@ -13,6 +16,8 @@ type fleetMetrics struct {
 	fenced    *prometheus.CounterVec
 	followed  *prometheus.CounterVec
 	forwarded *prometheus.CounterVec
+	internal  *prometheus.HistogramVec
+	asked     *prometheus.CounterVec
 }
 
 func newFleetMetrics() fleetMetrics {
@@ -29,6 +34,11 @@ func newFleetMetrics() fleetMetrics {
 		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenroom_forward_requests_total", Help: "Requests forwarded to the home zone, by its address and by what came of them: ok, or the code of our own refusal.",
 		}, []string{"home", "result"}),
+		internal: prometheus.NewHistogramVec(hop("greenroom_internalapi_call_seconds",
+			"Calls of other processes of the house. UNAUTHENTICATED without a method: somebody lacks the internal secret."), []string{"method", "code"}),
+		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "greenroom_directcall_calls_total", Help: "Calls of other processes of the house, each endpoint that was tried, by what was called (zone:NAME or source) and how it ended.",
+		}, []string{"peer", "code"}),
 	}
 	for _, what := range follow.Counted() {
 		f.followed.WithLabelValues(what)
@@ -54,4 +64,14 @@ func (f fleetMetrics) countFollowed(what string, n int) {
 
 func (f fleetMetrics) countForwarded(home, result string) {
 	f.forwarded.WithLabelValues(home, result).Inc()
+}
+
+// calledInside counts a call of another process of the house.
+func (f fleetMetrics) calledInside(method, code string, took time.Duration) {
+	f.internal.WithLabelValues(method[strings.LastIndexByte(method, '/')+1:], code).Observe(took.Seconds())
+}
+
+// asks counts what becomes of calls to a peer.
+func (f fleetMetrics) asks(peer string) func(code string) {
+	return func(code string) { f.asked.WithLabelValues(peer, code).Inc() }
 }

@@ -151,7 +151,7 @@ func (n *fleetNode) openDoors() error {
 	}
 	if n.at.internal != nil {
 		server, err := internalapi.New(internalapi.Config{
-			Secret: n.InternalSecret, Ready: n.isReady, Tracer: n.tracing.TracerProvider, Log: n.log,
+			Secret: n.InternalSecret, Ready: n.isReady, Tracer: n.tracing.TracerProvider, Log: n.log, Observe: n.metrics.calledInside,
 		}, n.at.internal, n.internals...)
 		if err != nil {
 			return err

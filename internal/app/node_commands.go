@@ -81,7 +81,7 @@ func (n *fleetNode) openCommands() error {
 	}
 	var direct []relay.Zone
 	for name, endpoints := range addrs {
-		z, err := directcall.NewZone(name, directcall.Config{Endpoints: endpoints, Secret: n.InternalSecret})
+		z, err := directcall.NewZone(name, directcall.Config{Endpoints: endpoints, Secret: n.InternalSecret, Count: n.metrics.asks("zone:" + name)})
 		if err != nil {
 			return fmt.Errorf("--internal of zone %s: %w", name, err)
 		}

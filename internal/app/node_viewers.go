@@ -104,7 +104,7 @@ func (n *fleetNode) openSource() (err error) {
 	if len(n.Source) == 0 {
 		return nil
 	}
-	n.engines.source, err = directcall.NewSource(directcall.Config{Endpoints: n.Source, Secret: n.InternalSecret})
+	n.engines.source, err = directcall.NewSource(directcall.Config{Endpoints: n.Source, Secret: n.InternalSecret, Count: n.metrics.asks("source")})
 	if err == nil {
 		n.engines.closers = append(n.engines.closers, n.engines.source.Close)
 	}
