@@ -230,11 +230,12 @@ func TestAStoreThatWentBack(t *testing.T) {
 	for v := ident.Version(1); v <= 3; v++ {
 		write(t, leader, batch(2, v))
 	}
+	write(t, leader, project.Batch{}) // so that what is taken away was more than what comes
 	before, err := leader.Standing(t.Context())
 	must(t, err)
 	mark := follow.Mark{Write: before.Write, Seq: 3}
 	back := func() {
-		c.exec(`UPDATE standing SET written = written - 2, contiguous = 1`, `DELETE FROM feed WHERE feed_seq > 1`, `UPDATE card SET version = 1, written = written - 2`)
+		c.exec(`UPDATE standing SET written = written - 3, contiguous = 1`, `DELETE FROM feed WHERE feed_seq > 1`, `UPDATE card SET version = 1, written = written - 2`)
 	}
 	back()
 	if _, err := leader.Write(t.Context(), batch(2, 4)); !errors.Is(err, fault.StoreUnavailable) {
@@ -254,9 +255,9 @@ func TestAStoreThatWentBack(t *testing.T) {
 	}
 	goesOn := func(who string, leader *mysqlstore.Leader) follow.Mark {
 		t.Helper()
-		for v := ident.Version(2); v <= 4; v++ {
-			write(t, leader, batch(2, v))
-		}
+		b := batch(2, 4)
+		b.Feed = append(batch(0, 2).Feed, append(batch(0, 3).Feed, b.Feed...)...)
+		write(t, leader, b) // fewer than the store has lost: the number alone would not lie beyond the mark
 		d, err := leader.Since(t.Context(), mark, 10)
 		if err != nil || len(d.Cards) != 2 || d.Cards[0].Version != 4 || len(d.Feed) != 1 || d.Feed[0].Seq != 4 {
 			t.Errorf("when %s went on, a follower was told %+v, %v", who, d, err)
@@ -291,6 +292,11 @@ func TestAStoreThatWasReplaced(t *testing.T) {
 		})
 	}
 	all.Wait()
+	next := c.lead()
+	for range 3 { // it may have come further than the old one had
+		write(t, next, project.Batch{})
+	}
+	c.exec(`UPDATE lease SET term = 1`)
 	if _, err := leader.Write(t.Context(), batch(3, 6)); !errors.Is(err, fault.StoreUnavailable) {
 		t.Errorf("a store that was replaced: %v", err)
 	}
