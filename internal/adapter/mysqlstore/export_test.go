@@ -2,7 +2,6 @@ package mysqlstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -18,7 +17,7 @@ func Passes(err error) bool { return passes(err) }
 func Retry(ctx context.Context, attempt func() error) error { return retry(ctx, attempt) }
 
 // Patience bounds the retries of who has no deadline.
-const Patience = time.Duration(patience)
+const Patience = patience
 
 // Keep renews the claim once.
 func (n *Node) Keep(ctx context.Context) error { return n.keep(ctx) }

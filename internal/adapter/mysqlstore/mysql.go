@@ -28,6 +28,8 @@ const (
 	readers = 8
 	// connLife spreads processes over the servers behind one name again after a failover.
 	connLife = 10 * time.Minute
+	// connIdle gives back what only a peak needed: the server's connections are for all processes.
+	connIdle = time.Minute
 )
 
 // Isolation, for all transactions of a connection. The default of a server is not relied upon.
@@ -86,6 +88,7 @@ func connect(dsn, isolation string, most int, io time.Duration) (*sql.DB, error)
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	db.SetConnMaxLifetime(connLife)
+	db.SetConnMaxIdleTime(connIdle)
 	return db, nil
 }
 
