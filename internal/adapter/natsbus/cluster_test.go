@@ -130,6 +130,43 @@ func TestMirrorKeepsTheContract(t *testing.T) {
 	})
 }
 
+// What lies under the mirror's name and is none is replaced; a mirror of older bounds is kept.
+func TestAMirrorTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t)
+	events := bustest.Events(30, 1)
+	publish(t, f.bus(t, f.atHome(t), nil), events[:10])
+	conn := f.atB(t)
+	js := jetStream(t, conn)
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: natsbus.Stream, Subjects: []string{"zone.b.was.home"}})
+	must(t, err)
+	c, stop := consumeInto(t, f.mirror(t, conn, nil))
+	c.until(t, events[:10])
+	stop()
+	s, err := js.Stream(t.Context(), natsbus.Stream)
+	must(t, err)
+	made := s.CachedInfo().Created
+
+	narrow, err := natsbus.New(conn, natsbus.Config{
+		Durable: "project-b", Epoch: bustest.Epoch, Home: stage.HomeDomain, MaxBytes: 1 << 20, Log: quiet(t),
+	})
+	must(t, err)
+	c, _ = consumeInto(t, narrow)
+	publish(t, f.bus(t, f.atHome(t), nil), events[10:])
+	c.until(t, events[10:])
+	info, err := s.Info(t.Context())
+	must(t, err)
+	if info.Config.MaxBytes != 1<<20 || !info.Created.Equal(made) {
+		t.Errorf("it is bounded to %d bytes, and was made at %v instead of %v", info.Config.MaxBytes, info.Created, made)
+	}
+	if err := narrow.Publish(t.Context(), events); err == nil {
+		t.Error("a zone with a mirror published")
+	}
+	if _, err := narrow.Position(t.Context()); err == nil {
+		t.Error("a zone with a mirror told the relay a position")
+	}
+}
+
 func fleetBroker(t *testing.T, f *fleet, kill func(), ends func(*testing.T, func(int)) (relay.Bus, project.Queue)) bustest.Broker {
 	f.empty(t)
 	var redelivered atomic.Int64

@@ -4,9 +4,14 @@
 // It guarantees that an event whose Publish was acknowledged is handed to the consumer at least
 // once while the broker keeps its folder, and that a room's events are handed over in the order they
 // were published, redeliveries included. It never guarantees that the broker keeps anything: the
-// broker is transport, the log in room_b is the truth, and an acknowledged event may not even be fsynced.
-// A broker that was wiped says so through
-// Position, and whoever needs its stream or consumer next makes them anew.
+// broker is transport, the log in room_b is the truth, and an acknowledged event may not even be fsynced: a fleet's
+// servers fsync each, the embedded one does not. A broker that was wiped says so through Position, and whoever needs
+// its stream or consumer next makes them anew.
+//
+// Zones. The events are published at home, on one server or a cluster (Config.Replicas). A zone with a server of its own
+// (Config.Home) consumes a mirror of that stream, which its consumer makes, watches, and makes anew when it is no copy
+// any more, or does not move: see mirror.go. Beats and words of hot rooms are plain NATS and reach all zones, News stay in
+// their own. A zone that is cut off consumes what its mirror has, and the rest when it is back.
 //
 // Order. Events travel in pages, a run of the log in one message, and a page is sent when the one before
 // it is stored, so that no event gets ahead of one that failed. Receiving goes through sessions: a session

@@ -12,8 +12,9 @@ import (
 const (
 	// compareEvery is how often a zone compares its mirror with the stream at home.
 	compareEvery = 2 * time.Second
-	// stuckAfter is when a mirror that is behind and does not move is made anew. So it is whenever the stream at home
-	// has got another leader: the server notices that after ten to twenty seconds of silence.
+	// stuckAfter is when a mirror that does not move, behind or ahead, is made anew. Ahead it seems to be while a new
+	// leader at home does not know yet what was committed before. Behind it stays when home has got another leader:
+	// the server notices after ten to twenty seconds of silence, and after thirty when its question was lost.
 	stuckAfter = 3 * compareEvery
 )
 
@@ -135,24 +136,29 @@ func (b *Bus) watchMirror(ctx context.Context, mirror jetstream.Stream) error {
 	}
 }
 
-// watched is what comparisons have shown so far. What one of them shows may pass: a server that has just become the
-// leader at home does not show its newest messages yet.
+// watched is what comparisons have shown so far.
 type watched struct {
-	at    comparison
-	since time.Time // when it first showed the mirror there, behind or ahead
+	last  uint64    // where the mirror stands
+	since time.Time // when it first stood there, behind or ahead
 }
 
 // judge takes the next comparison and returns why the mirror must be made anew, or nil.
 func (w *watched) judge(c comparison, now time.Time) error {
-	if c.last == c.home || c.last != w.at.last || (c.last < c.home) != (w.at.last < w.at.home) || w.since.IsZero() {
-		w.since = now
-	}
-	w.at = c
-	switch still := now.Sub(w.since); {
-	case c.differs, c.last > c.home && still >= compareEvery:
+	switch {
+	case c.differs:
 		return errStrayed
-	case still >= stuckAfter:
+	case c.last == c.home:
+		*w = watched{}
+		return nil
+	case c.last != w.last || w.since.IsZero():
+		*w = watched{c.last, now}
+	}
+	switch {
+	case now.Sub(w.since) < stuckAfter:
+		return nil
+	case c.last > c.home:
+		return errStrayed
+	default:
 		return errStuck
 	}
-	return nil
 }
