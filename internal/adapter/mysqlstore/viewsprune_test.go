@@ -150,5 +150,8 @@ func (c *roomC) rowsRead() (n int) {
 			n += value
 		}
 	}
+	if err := rows.Err(); err != nil {
+		c.Fatal(err)
+	}
 	return n
 }
