@@ -8,6 +8,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // holder is who was last told that it may publish.
@@ -243,6 +244,20 @@ func (w *world) succeeded(id ident.RoomID, p command.Publishing) bool {
 	defer w.mu.Unlock()
 	h := w.holders[id]
 	return h != nil && h.client != p.Publisher.ClientID
+}
+
+// operator turns the couriers' switches now and then, and leaves them as they are in the end: with both off the views
+// must be right all the same.
+func (w *world) operator(ctx context.Context) {
+	d := newDice(w.seed, "operator")
+	for all := switches.Registry(); ctx.Err() == nil; {
+		pause(ctx, time.Duration(500+d.intN(15_000))*time.Millisecond)
+		turn := switches.Turn{Name: all[d.intN(len(all))].Name, On: d.intN(2) == 0, By: "operator", Reason: "to see what happens"}
+		if _, err := w.switches.Turn(ctx, turn, 0); err != nil {
+			w.violated("a switch cannot be turned: %v", err)
+		}
+		w.note("%s: %t", turn.Name, turn.On)
+	}
 }
 
 // vandal wipes the broker, loses room_c, rebuilds it and prunes the log, now and then.

@@ -1,8 +1,8 @@
 // Package sim runs the whole corridor on memory adapters inside one testing/synctest bubble, driven
 // by a seed: broadcasters with encoders that come back, die silently or lose their callbacks; a
 // store whose commits fail or whose acknowledgements get lost; a broker that drops, repeats,
-// delays, refuses and is wiped; views that refuse, vanish and are rebuilt; reads without an answer; and
-// crashes between any two steps, followed by a restart.
+// delays, refuses and is wiped; views that refuse, vanish and are rebuilt; reads without an answer; couriers
+// that are switched off and on; and crashes between any two steps, followed by a restart.
 //
 // Each port call of a life is a step. A crash ends the life at a step, before or after its effect: from
 // then on every port call of that life fails, so nothing of it can act any more, while the engines keep what

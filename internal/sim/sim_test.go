@@ -62,6 +62,7 @@ func runSeed(t *testing.T, seed uint64) {
 		all.Go(func() { w.encoder(storm, n) })
 	}
 	all.Go(func() { w.vandal(storm) })
+	all.Go(func() { w.operator(storm) })
 	all.Go(func() { follower.follow(storm) })
 	all.Go(func() { newViewer(w).watch(storm) })
 	all.Wait()

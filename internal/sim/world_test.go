@@ -17,6 +17,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // faults are the odds of each fault, per step or per event.
@@ -52,6 +53,8 @@ type world struct {
 	rooms *memory.Rooms
 	views *memory.Views
 	bus   *memory.Bus
+	// switches are obeyed by all lives: what operators turned outlives a crash.
+	switches *switches.Set
 
 	lifeMu sync.Mutex
 	now    *life
@@ -80,7 +83,8 @@ type ack struct {
 
 func newWorld(seed uint64) *world {
 	w := &world{seed: seed, faults: drawFaults(newDice(seed, "weather").rand), rooms: memory.NewRooms(fmt.Sprintf("sim-%d", seed)), views: memory.NewViews(),
-		keys: map[ident.RoomID]string{}, retired: map[ident.RoomID]string{}, policies: map[ident.RoomID]room.PublisherPolicy{}, holders: map[ident.RoomID]*holder{}}
+		switches: switches.New(switches.Config{Store: memory.NewSwitches(), Logger: slog.New(slog.DiscardHandler)}),
+		keys:     map[ident.RoomID]string{}, retired: map[ident.RoomID]string{}, policies: map[ident.RoomID]room.PublisherPolicy{}, holders: map[ident.RoomID]*holder{}}
 	store, viewStore, broker := newDice(seed, "store"), newDice(seed, "views"), newDice(seed, "broker")
 	w.rooms.Clock = clock
 	w.rooms.Fail = func(step memory.Step) error {
@@ -149,7 +153,7 @@ func (w *world) start() {
 	l := &life{w: w, dice: d, done: make(chan struct{})}
 	l.Corridor = app.NewCorridor(app.CorridorConfig{
 		Engines: app.Engines{Rooms: rooms{w.rooms, l}, Views: views{w.views, l}, Bus: bus{w.bus, l}, L1: memory.NewCache(), Index: memory.NewIndex()},
-		Node:    w.lives, Terms: terms, Clock: clock, Random: d.bytes, Jitter: d.float,
+		Node:    w.lives, Terms: terms, Clock: clock, Random: d.bytes, Jitter: d.float, Switches: w.switches,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, end := context.WithCancel(context.Background())
