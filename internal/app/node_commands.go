@@ -16,6 +16,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/door/sourceapi"
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // fleetCommands is the B side of a process.
@@ -90,6 +91,13 @@ func (n *fleetNode) openCommands() error {
 		direct = append(direct, relay.Zone{Name: name, Ingest: z})
 		n.metrics.direct.known(name)
 	}
+	n.config.Switches = switches.New(switches.Config{Store: n.engines.rooms, Logger: n.log})
+	// What was turned off before a restart must not come on for a moment.
+	if err := patiently(n.background, n.log, "the switches", func() error { return n.config.Switches.Read(n.background) }); err != nil {
+		return err
+	}
+	n.metrics.watchSwitches(n.config.Switches)
+	n.inside(n.config.Switches.Run)
 	c := n.config
 	c.Node = number
 	b.commanding = newCommanding(c, n.engines.rooms, direct...)
@@ -185,7 +193,7 @@ func (n *fleetNode) openCommandDoor() error {
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Zones: all, Callers: callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Zones: all, Switches: n.config.Switches, Callers: callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

@@ -184,9 +184,21 @@ func (z zoneNode) Standing(context.Context) (*ingestv1.Standing, error) {
 	return out, nil
 }
 
-// Drain is ingestapi.Node.
+// Drain is ingestapi.Node. It returns when this node heeds it, which is when the others do: all read the same row.
 func (z zoneNode) Drain(ctx context.Context, drained bool) error {
-	return z.engines.views.Drain(ctx, drained)
+	if err := z.engines.views.Drain(ctx, drained); err != nil {
+		return err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for z.viewers.follower.Drained() != drained {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // openWatch is the role watch.
