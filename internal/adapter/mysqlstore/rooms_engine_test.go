@@ -1,6 +1,7 @@
 package mysqlstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -166,6 +167,51 @@ func TestTheSequencerIsFenced(t *testing.T) {
 	}
 	if _, err := rooms.Lead("another lease", 1).Sequence(t.Context(), 10); !errors.Is(err, fault.NotLeader) {
 		t.Errorf("with a lease that nobody ever took: %v", err)
+	}
+}
+
+// TestTheSequencerStopsInTheMiddle: a leader that stands still while it holds the lease's row is followed by another
+// one, and when it goes on, what it had begun is void and it learns that it leads no more.
+func TestTheSequencerStopsInTheMiddle(t *testing.T) {
+	dsn := database(t, mysqlstore.SideB)
+	p, through := newProxy(t, dsn)
+	rooms, stopped := openRooms(t, dsn), openRooms(t, through)
+	commit(t, rooms, bump(1))
+	mine, err := leases(t, dsn).Take(t.Context(), sequencer, lead.Holder{ID: "a"}, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := stopped.Lead(sequencer, mine.Term)
+	inside, wake := make(chan struct{}), make(chan struct{})
+	p.meddle(func(packet []byte, _ func()) bool {
+		if bytes.Contains(packet, []byte("INSERT INTO log")) {
+			close(inside)
+			<-wake
+		}
+		return true
+	})
+	var asleep sync.WaitGroup
+	asleep.Go(func() {
+		if got, err := old.Sequence(t.Context(), 10); err == nil {
+			t.Errorf("what was begun before another one led was carried out: %v", got)
+		}
+	})
+	<-inside
+	var next lead.Lease
+	table := leases(t, dsn)
+	for next.ID != "b" && t.Context().Err() == nil { // the row is locked at first, and the lease still good
+		next, _ = table.Take(t.Context(), sequencer, lead.Holder{ID: "b"}, time.Hour)
+	}
+	if log := sequence(t, rooms.Lead(sequencer, next.Term)); next.Term != 2 || len(log) != 1 {
+		t.Errorf("the next leader's term is %d, its log %v", next.Term, log)
+	}
+	close(wake)
+	asleep.Wait()
+	if _, err := old.Sequence(t.Context(), 10); !errors.Is(err, fault.NotLeader) {
+		t.Errorf("who woke up after its time gets %v", err)
+	}
+	if log := sequence(t, rooms.Lead(sequencer, next.Term)); len(log) != 1 {
+		t.Errorf("the log is %v", log)
 	}
 }
 

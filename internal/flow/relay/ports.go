@@ -20,7 +20,8 @@ type Log interface {
 	// End is the newest feed_seq; 0 for an empty log.
 	End(ctx context.Context) (ident.FeedSeq, error)
 	// Subscribe calls f after every durable commit of this process with its events, before the commands are
-	// answered: in commit order, which is that of each room alone where commits of different rooms run at once. f must not block and must not change them. Called once, before the first commit.
+	// answered: in commit order, which is that of each room alone where commits of different rooms run at once.
+	// f must not block and must not change them. Called once, before the first commit.
 	Subscribe(f func([]event.RoomEvent))
 }
 
