@@ -104,7 +104,8 @@ func (n *viewersNode) apply(t *testing.T, version int64) {
 func TestReadersOfRealNodesNoticeNothing(t *testing.T) {
 	a1, a2, b1 := openNode(t), openNode(t), openNode(t)
 	all := []*viewersNode{a1, a2, b1}
-	transport := &http.Transport{}
+	// A connection for each request: one that was dialed and then not needed would keep a stopping node waiting.
+	transport := &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	c := greenroom.New(greenroom.HTTPClient(&http.Client{Transport: transport}), quick, greenroom.Monotonic(10), greenroom.Zones(
 		greenroom.Zone{Name: "near", Query: []string{a1.at, a2.at}}, greenroom.Zone{Name: "far", Query: []string{b1.at}},

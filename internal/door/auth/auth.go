@@ -2,11 +2,14 @@
 // command.Caller.
 //
 // Two kinds of token are taken. The ops token is one opaque text from the configuration, compared
-// in constant time by its hash. A JWT is signed with EdDSA, names the issuer "greenroom", expires, and
+// in constant time by its hash. A JWT is signed by a key we know, names the issuer, expires, and
 // carries its rights in the space-separated claim "scope". Everything else is UNAUTHENTICATED, and
 // the answer never says which check failed nor shows any part of the token. A JWT that was found good
-// is remembered by its hash until it expires, as a signature costs more than most commands. An
-// Authenticator is safe for concurrent use; nothing here logs.
+// is remembered by its hash until it expires or the keys change, as a signature costs more than most commands.
+//
+// A development server knows one key, made on its first start (New). A fleet has the keys of whoever issues its
+// tokens, from a JWKS that is kept up to date (NewFleet, KeySet); of those logs only KeySet, and never a token. An
+// Authenticator is safe for concurrent use.
 package auth
 
 import (
@@ -26,7 +29,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
-// Issuer is the only "iss" that is believed.
+// Issuer is the only "iss" that is believed, unless a fleet names its own.
 const Issuer = "greenroom"
 
 const (
@@ -41,6 +44,7 @@ type Authenticator struct {
 	opsHash [sha256.Size]byte
 	hasOps  bool
 	key     ed25519.PublicKey
+	keys    *KeySet // instead of key, in a fleet
 	parser  *jwt.Parser
 	clock   func() time.Time
 	known   verified
@@ -49,24 +53,51 @@ type Authenticator struct {
 // New makes an Authenticator. An empty opsToken or a nil key switches that kind of token off.
 // The clock judges expiry; nil is time.Now.
 func New(opsToken string, key ed25519.PublicKey, clock func() time.Time) *Authenticator {
+	a := newAuthenticator(opsToken, clock, jwt.WithIssuer(Issuer), jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}))
+	a.key = key
+	return a
+}
+
+// Fleet is what the doors of a fleet believe.
+type Fleet struct {
+	// OpsToken is for operators; empty for none.
+	OpsToken string
+	// Keys are the issuer's. app runs it.
+	Keys *KeySet
+	// Issuer is the "iss" of the tokens; empty means Issuer. Audience has to be in their "aud"; empty asks for none.
+	Issuer, Audience string
+	// Clock judges expiry; nil is time.Now.
+	Clock func() time.Time
+}
+
+// NewFleet makes an Authenticator that knows the keys of an issuer. Until they are there JWTs are NOT_READY.
+func NewFleet(f Fleet) *Authenticator {
+	if f.Issuer == "" {
+		f.Issuer = Issuer
+	}
+	methods := []string{jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodRS256.Alg()}
+	options := []jwt.ParserOption{jwt.WithIssuer(f.Issuer), jwt.WithValidMethods(methods)}
+	if f.Audience != "" {
+		options = append(options, jwt.WithAudience(f.Audience))
+	}
+	a := newAuthenticator(f.OpsToken, f.Clock, options...)
+	a.keys = f.Keys
+	return a
+}
+
+func newAuthenticator(opsToken string, clock func() time.Time, options ...jwt.ParserOption) *Authenticator {
 	if clock == nil {
 		clock = time.Now
 	}
+	options = append(options, jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(clock))
 	return &Authenticator{
-		opsHash: sha256.Sum256([]byte(opsToken)),
-		hasOps:  opsToken != "",
-		key:     key,
-		clock:   clock,
-		known:   verified{byHash: map[[sha256.Size]byte]holder{}},
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithIssuer(Issuer),
-			jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(clock),
-		),
+		opsHash: sha256.Sum256([]byte(opsToken)), hasOps: opsToken != "", clock: clock,
+		known: verified{byHash: map[[sha256.Size]byte]holder{}}, parser: jwt.NewParser(options...),
 	}
 }
 
 // Caller says who holds the bearer token. UNAUTHENTICATED for a token that is not ours or has expired.
-func (a *Authenticator) Caller(_ context.Context, bearer string) (command.Caller, error) {
+func (a *Authenticator) Caller(ctx context.Context, bearer string) (command.Caller, error) {
 	if bearer == "" || len(bearer) > maxToken {
 		return command.Caller{}, refused()
 	}
@@ -75,22 +106,44 @@ func (a *Authenticator) Caller(_ context.Context, bearer string) (command.Caller
 	if a.hasOps && subtle.ConstantTimeCompare(sum[:], a.opsHash[:]) == 1 {
 		return opsCaller(), nil
 	}
-	if a.key == nil {
+	var by *keys
+	if a.keys != nil {
+		if by = a.keys.now.Load(); by == nil {
+			return command.Caller{}, fault.NotReady.Wrap(a.keys.Ready(), "tokens cannot be verified yet")
+		}
+	} else if a.key == nil {
 		return command.Caller{}, refused()
 	}
-	if caller, ok := a.known.find(sum, a.clock()); ok {
+	if caller, ok := a.known.find(sum, by, a.clock()); ok {
 		return caller, nil
 	}
 	var c claims
-	_, err := a.parser.ParseWithClaims(bearer, &c, func(*jwt.Token) (any, error) { return a.key, nil })
-	if err != nil {
+	if _, err := a.parser.ParseWithClaims(bearer, &c, a.verifier(ctx)); err != nil {
 		return command.Caller{}, refused()
 	}
 	caller, err := c.caller()
 	if err == nil {
-		a.known.keep(sum, holder{caller, c.ExpiresAt.Add(leeway)}, a.clock())
+		a.known.keep(sum, holder{caller, c.ExpiresAt.Add(leeway), by}, a.clock())
 	}
 	return caller, err
+}
+
+// verifier finds the key of a token.
+func (a *Authenticator) verifier(ctx context.Context) jwt.Keyfunc {
+	return func(t *jwt.Token) (any, error) {
+		if t.Header["crit"] != nil {
+			return nil, refused() // it is only good for who understands more than we do (RFC 7515, 4.1.11)
+		}
+		if a.keys == nil {
+			return a.key, nil
+		}
+		kid, _ := t.Header["kid"].(string)
+		key, ok := a.keys.find(ctx, kid, t.Method.Alg())
+		if !ok {
+			return nil, refused()
+		}
+		return key, nil
+	}
 }
 
 // opsCaller is whoever holds the ops token: it may do everything, and owns rooms as anchor 1, so

@@ -1,9 +1,12 @@
 package auth
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -11,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Files of the data folder. Both are secrets: only their owner may read them.
@@ -18,16 +23,23 @@ const (
 	keyFile = "dev-key.pem"
 	opsFile = "ops-token"
 
-	private = 0o600
+	private  = 0o600
+	readable = 0o644
 )
 
 // DevKey reads the development signing key from the data folder, and makes it on the first start.
 func DevKey(dir string) (ed25519.PrivateKey, error) {
 	path := filepath.Join(dir, keyFile)
-	text, err := os.ReadFile(path)
+	key, err := LoadKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeKey(path)
 	}
+	return key, err
+}
+
+// LoadKey reads a signing key that DevKey or MakeKey has written.
+func LoadKey(path string) (ed25519.PrivateKey, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +63,60 @@ func makeKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return key, writeKey(path, key)
+}
+
+func writeKey(path string, key ed25519.PrivateKey) error {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return key, writePrivate(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return replace(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), private)
+}
+
+// MakeKey makes a signing key for a fleet and writes it to keyPath, which must not exist: a key that is overwritten takes
+// all its tokens with it. Its public part is added to the JWKS at setPath, or a new one: the keys that stand there stay,
+// so that their tokens are good until they expire. The set is written first: a key is published before it signs.
+func MakeKey(keyPath, setPath string) (kid string, err error) {
+	if _, err := os.Stat(keyPath); !errors.Is(err, fs.ErrNotExist) {
+		return "", errors.Join(fmt.Errorf("%s is there already", keyPath), err)
+	}
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	text, err := os.ReadFile(setPath)
+	if err == nil {
+		err = json.Unmarshal(text, &set)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", setPath, err)
+	}
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	for _, k := range set.Keys {
+		if !k.IsPublic() {
+			return "", fmt.Errorf("%s holds a private key: it is for everybody to read", setPath)
+		}
+	}
+	kid = KeyID(public)
+	set.Keys = append(set.Keys, jose.JSONWebKey{Key: public, KeyID: kid, Algorithm: "EdDSA", Use: "sig"})
+	text, err = json.MarshalIndent(set, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	if err := replace(setPath, append(text, '\n'), readable); err != nil {
+		return "", err
+	}
+	return kid, writeKey(keyPath, key)
+}
+
+// KeyID is the name of a key, made of the key itself (RFC 7638): nobody has to keep a list.
+func KeyID(key ed25519.PublicKey) string {
+	sum, err := (&jose.JSONWebKey{Key: key}).Thumbprint(crypto.SHA256)
+	if err != nil { // not for a key of this type
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
 // NewOpsToken makes an ops token nobody can guess: 26 characters, 130 bits.
@@ -63,7 +124,7 @@ func NewOpsToken() string { return "ops_" + rand.Text() }
 
 // SaveOpsToken leaves the ops token where the command line of the same user finds it.
 func SaveOpsToken(dir, token string) error {
-	return writePrivate(filepath.Join(dir, opsFile), []byte(token+"\n"))
+	return replace(filepath.Join(dir, opsFile), []byte(token+"\n"), private)
 }
 
 // LoadOpsToken reads what SaveOpsToken left; empty when there is no such file.
@@ -75,9 +136,9 @@ func LoadOpsToken(dir string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// writePrivate replaces the file in one step, so that a crash leaves the old one or the new one,
-// and never for a moment readable by others.
-func writePrivate(path string, text []byte) error {
+// replace writes the file in one step, so that a crash leaves the old one or the new one, and a private one is
+// never for a moment readable by others.
+func replace(path string, text []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -87,7 +148,7 @@ func writePrivate(path string, text []byte) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // nothing left to remove once it is renamed
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(private), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"strings"
 	"time"
@@ -14,12 +15,14 @@ import (
 type Grant struct {
 	// Subject names the holder in events; empty: the first scope.
 	Subject string
+	// Issuer is who signs; empty means Issuer. Audience is for whom; empty names nobody.
+	Issuer, Audience string
 	// Scopes are those of the contract: anchor:<uid>, moderator, staff, service, ops.
 	Scopes []string
 	TTL    time.Duration
 }
 
-// Mint signs a JWT. INVALID_ARGUMENT for a scope that does not exist, for none, and for a TTL that is not positive.
+// Mint signs a JWT; its "kid" is the key's KeyID. INVALID_ARGUMENT for a scope that does not exist, for none, and for a TTL that is not positive.
 func Mint(key ed25519.PrivateKey, g Grant, now time.Time) (string, error) {
 	if len(g.Scopes) == 0 {
 		return "", fault.InvalidArgument.New("a token needs a scope").With("field", "scope")
@@ -33,7 +36,10 @@ func Mint(key ed25519.PrivateKey, g Grant, now time.Time) (string, error) {
 		return "", fault.InvalidArgument.New("the time to live must be positive").With("field", "ttl")
 	}
 	c := claims{Scope: strings.Join(g.Scopes, " ")}
-	c.Issuer, c.Subject = Issuer, g.Subject
+	c.Issuer, c.Subject = cmp.Or(g.Issuer, Issuer), g.Subject
+	if g.Audience != "" {
+		c.Audience = jwt.ClaimStrings{g.Audience}
+	}
 	if c.Subject == "" {
 		c.Subject = g.Scopes[0]
 	}
@@ -41,5 +47,7 @@ func Mint(key ed25519.PrivateKey, g Grant, now time.Time) (string, error) {
 	if _, err := c.caller(); err != nil {
 		return "", fault.InvalidArgument.New("a token speaks for one anchor only").With("field", "scope")
 	}
-	return jwt.NewWithClaims(jwt.SigningMethodEdDSA, &c).SignedString(key)
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, &c)
+	token.Header["kid"] = KeyID(key.Public().(ed25519.PublicKey))
+	return token.SignedString(key)
 }

@@ -18,17 +18,20 @@ type verified struct {
 	byHash map[[sha256.Size]byte]holder
 }
 
-// holder is who a token names, and from when it no longer does. Never changed.
+// holder is who a token names, from when it no longer does, and by which keys that was found; nil for the one
+// key of a development server. Never changed.
 type holder struct {
 	caller command.Caller
 	until  time.Time
+	by     *keys
 }
 
-func (v *verified) find(hash [sha256.Size]byte, now time.Time) (command.Caller, bool) {
+// find looks for a token that the present keys have proven: one of them may have been withdrawn since.
+func (v *verified) find(hash [sha256.Size]byte, by *keys, now time.Time) (command.Caller, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	h, ok := v.byHash[hash]
-	return h.caller, ok && now.Before(h.until)
+	return h.caller, ok && h.by == by && now.Before(h.until)
 }
 
 // keep makes room by dropping what has expired, or else any: who is dropped is only verified again.

@@ -55,7 +55,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 			until = now
 		}
 		v.keep(hash, holder{until: until}, now)
-		if _, ok := v.find(hash, now); ok != now.Before(until) || len(v.byHash) > maxVerified {
+		if _, ok := v.find(hash, nil, now); ok != now.Before(until) || len(v.byHash) > maxVerified {
 			t.Fatalf("token %d: found %v among %d", i, ok, len(v.byHash))
 		}
 	}

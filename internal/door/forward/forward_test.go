@@ -342,6 +342,9 @@ func TestACommandThatMayHaveHappenedIsNotRepeated(t *testing.T) {
 	if code, _, body := rest(t, "POST", url+"/v1/rooms", `{"title":"A"}`); code != 503 || !strings.Contains(body, `"happened":"unknown"`) || count() != 1 {
 		t.Errorf("a command: %d %s", code, body)
 	}
+	if code, _, body := rest(t, "POST", url+"/v1/rooms/1:stop", ""); code != 503 || !strings.Contains(body, `"happened":"unknown"`) || count() != 1 {
+		t.Errorf("a command without a body: %d %s", code, body)
+	}
 	if code, _, body := rest(t, "GET", url+"/v1/rooms", ""); code != 503 || !strings.Contains(body, `"happened":"no"`) || count() != 2 {
 		t.Errorf("a read: %d %s", code, body)
 	}
