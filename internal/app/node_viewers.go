@@ -54,7 +54,7 @@ func (n *fleetNode) openViewers() error {
 	n.door(queryapi.NewHTTP(reads, n.at.query).Run, queryapi.NewGRPC(reads, n.at.grpc).Run)
 	n.internals = append(n.internals, ingestapi.New(ingestapi.Config{Zone: n.Zone, Node: zoneNode{n}, Ops: v.ops, Log: n.log}))
 	n.metrics.watchProjection(&v.projections)
-	v.projector = n.candidate(n.engines.leasesC, projectorLease, n.project)
+	v.projector = n.candidate(n.engines.views.Leases(n.engines.leasesC), projectorLease, n.project)
 	return nil
 }
 
