@@ -72,6 +72,7 @@ func RedisArgs(addr, bus string) []string {
 		_, busPort, _ := net.SplitHostPort(bus)
 		args = append(args, "--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-config-file", "nodes.conf",
 			"--cluster-node-timeout", fmt.Sprint(redisNodeTimeout.Milliseconds()),
+			"--cluster-require-full-coverage", "no", // a master that is dead must not silence the others
 			"--repl-diskless-sync-delay", "0") // each master has one replica: there are no others to wait for
 	}
 	return args

@@ -38,7 +38,8 @@ var errNotConnected = errors.New("rediscache: not connected yet")
 type Config struct {
 	// Addrs are HOST:PORT of one server, or of some nodes of a cluster; it tells the others. Required.
 	Addrs []string
-	// Log names the log of which the rooms are, as in command.Store's epoch. Required.
+	// Log names the log of which the rooms are, as in command.Store's epoch; zones that share a Redis put theirs before
+	// it, <zone>:<epoch>. Required.
 	Log string
 	// Damaged is told how many values could not be used; may be nil.
 	Damaged func(n int)
@@ -104,7 +105,8 @@ func (c *Cache) Run(ctx context.Context) error {
 
 func (c *Cache) key(id ident.RoomID) string { return c.prefix + id.String() }
 
-// Fetch is query.Second: one pipeline for each node of the cluster that has some of the rooms.
+// Fetch is query.Second: one pipeline for each node of the cluster that has some of the rooms. A node that is down costs
+// its own rooms only; a call that ran out of time fails, so that whoever guards this notices.
 func (c *Cache) Fetch(ctx context.Context, ids []ident.RoomID) ([]query.Kept, error) {
 	client := c.client.Load()
 	if client == nil {
@@ -115,14 +117,17 @@ func (c *Cache) Fetch(ctx context.Context, ids []ident.RoomID) ([]query.Kept, er
 		commands[i] = (*client).B().Get().Key(c.key(id)).Build()
 	}
 	out := make([]query.Kept, 0, len(ids))
-	damaged := 0
+	answered, damaged := 0, 0
+	var failed error
 	for i, result := range (*client).DoMulti(ctx, commands...) {
 		value, err := result.AsBytes()
-		if rueidis.IsRedisNil(err) {
+		if err != nil && !rueidis.IsRedisNil(err) {
+			failed = err
 			continue
 		}
+		answered++
 		if err != nil {
-			return nil, err
+			continue
 		}
 		k, err := decode(ids[i], value)
 		if err != nil {
@@ -133,6 +138,9 @@ func (c *Cache) Fetch(ctx context.Context, ids []ident.RoomID) ([]query.Kept, er
 	}
 	if damaged > 0 {
 		c.damaged(damaged)
+	}
+	if failed != nil && (answered == 0 || ctx.Err() != nil) {
+		return nil, failed
 	}
 	return out, nil
 }

@@ -18,30 +18,7 @@ func TestSingleServer(t *testing.T) {
 	s := startServer(t)
 	l2test.Second(t, func(t *testing.T) query.Second {
 		s.ask("FLUSHALL")
-		return connect(t, nil, s)
-	})
-}
-
-func TestCluster(t *testing.T) {
-	nodes := startCluster(t)
-	l2test.Second(t, func(t *testing.T) query.Second {
-		for _, s := range nodes {
-			s.ask("FLUSHALL")
-		}
-		return connect(t, nil, nodes...)
-	})
-	t.Run("the rooms are spread over its nodes", func(t *testing.T) {
-		c := connect(t, nil, nodes[0]) // one node tells of the others
-		var batch []query.Kept
-		for id := ident.RoomID(1); id <= 100; id++ {
-			batch = append(batch, l2test.Kept(id, 1000, 0))
-		}
-		offer(t, c, batch...)
-		for _, s := range nodes {
-			if n := s.ask("DBSIZE"); n == "0" {
-				t.Errorf("the node at %s has none", s.addr())
-			}
-		}
+		return connect(t, nil, s.Addr())
 	})
 }
 
@@ -68,7 +45,7 @@ const key = "greenroom:e1:room:1"
 
 func TestAValueThatNobodyRenewsGoes(t *testing.T) {
 	s := startServer(t)
-	c := connect(t, nil, s)
+	c := connect(t, nil, s.Addr())
 	offer(t, c, l2test.Kept(1, 5, 0))
 	life := func() int64 {
 		ms, err := strconv.ParseInt(s.ask("PTTL", key), 10, 64)
@@ -94,7 +71,7 @@ func TestAValueThatNobodyRenewsGoes(t *testing.T) {
 func TestADamagedValueIsAMissAndIsCounted(t *testing.T) {
 	s := startServer(t)
 	var damaged atomic.Int64
-	c := connect(t, func(n int) { damaged.Add(int64(n)) }, s)
+	c := connect(t, func(n int) { damaged.Add(int64(n)) }, s.Addr())
 	for _, damage := range []struct {
 		name string
 		do   func()
@@ -131,7 +108,7 @@ func TestADamagedValueIsAMissAndIsCounted(t *testing.T) {
 func TestAServerThatComesLate(t *testing.T) {
 	s := startServer(t)
 	s.Stop()
-	c := rediscache.New(rediscache.Config{Addrs: []string{s.addr()}, Log: "e1", Logger: slog.New(slog.DiscardHandler)})
+	c := rediscache.New(rediscache.Config{Addrs: []string{s.Addr()}, Log: "e1", Logger: slog.New(slog.DiscardHandler)})
 	if _, err := c.Fetch(t.Context(), []ident.RoomID{1}); err == nil {
 		t.Fatal("fetched from nobody")
 	}
@@ -140,7 +117,7 @@ func TestAServerThatComesLate(t *testing.T) {
 	}
 	run(t, c)
 	s.start()
-	answers(t, c, s)
+	answers(t, c)
 	offer(t, c, l2test.Kept(1, 5, 0))
 
 	s.Kill()
@@ -148,7 +125,7 @@ func TestAServerThatComesLate(t *testing.T) {
 		t.Fatal("fetched from the dead")
 	}
 	s.start() // empty, and without the script
-	answers(t, c, s)
+	answers(t, c)
 	if v := versionOf(t, c, 1); v != 0 {
 		t.Errorf("version %d survived", v)
 	}
@@ -161,7 +138,7 @@ func TestAServerThatComesLate(t *testing.T) {
 // One write is one command: what a batch costs is one way there and one back.
 func TestABatchIsOneCommandARoom(t *testing.T) {
 	s := startServer(t)
-	c := connect(t, nil, s)
+	c := connect(t, nil, s.Addr())
 	offer(t, c, l2test.Kept(1, 1, 0)) // brings the script
 	s.ask("CONFIG", "RESETSTAT")
 	var batch []query.Kept
@@ -177,10 +154,10 @@ func TestABatchIsOneCommandARoom(t *testing.T) {
 
 func TestLogsDoNotMeet(t *testing.T) {
 	s := startServer(t)
-	offer(t, connect(t, nil, s), l2test.Kept(1, 5, 0))
-	other := rediscache.New(rediscache.Config{Addrs: []string{s.addr()}, Log: "e2", Logger: slog.New(slog.DiscardHandler)})
+	offer(t, connect(t, nil, s.Addr()), l2test.Kept(1, 5, 0))
+	other := rediscache.New(rediscache.Config{Addrs: []string{s.Addr()}, Log: "e2", Logger: slog.New(slog.DiscardHandler)})
 	run(t, other)
-	answers(t, other, s)
+	answers(t, other)
 	if v := versionOf(t, other, 1); v != 0 {
 		t.Errorf("version %d of another log", v)
 	}

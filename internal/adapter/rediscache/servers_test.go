@@ -2,12 +2,8 @@ package rediscache_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -28,127 +24,68 @@ const deadline = 30 * time.Second
 
 // server is a Redis of our own: on loopback, in memory only, on a port that nobody else knows.
 type server struct {
-	*stage.Process
-	t          *testing.T
-	host, port string
-	args       []string
+	*stage.Redis
+	t *testing.T
 }
 
-// startServer skips where Redis is not installed, except in CI: there scripts/deps has seen to it.
-func startServer(t *testing.T, args ...string) *server {
+// needRedis skips where Redis is not installed, except in CI: there scripts/deps has seen to it.
+func needRedis(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
+	if missing := stage.MissingRedis(); len(missing) > 0 {
 		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
+			t.Fatalf("not installed: %v", missing)
 		}
-		t.Skip("redis-server is not installed: see scripts/deps")
+		t.Skipf("not installed: %v, see scripts/deps", missing)
 	}
-	s := &server{t: t, args: args}
-	s.host, s.port, _ = net.SplitHostPort(freeAddr(t))
-	s.start()
-	t.Cleanup(func() { s.Stop() })
-	return s
 }
 
-func freeAddr(t *testing.T) string {
+func startServer(t *testing.T) *server {
 	t.Helper()
-	addr, err := stage.FreeAddr()
+	needRedis(t)
+	r, err := stage.StartRedis(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return addr
+	t.Cleanup(r.Stop)
+	return &server{r, t}
 }
 
 func (s *server) start() {
 	s.t.Helper()
-	p, err := stage.Start(nil, s.t.TempDir(), "redis-server", append([]string{
-		"--bind", s.host, "--port", s.port, "--save", "", "--appendonly", "no", "--daemonize", "no",
-	}, s.args...)...)
-	if err != nil {
+	if err := s.Start(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
-	s.Process = p
-	s.until("answer to PING", func() error {
-		_, err := s.try("PING")
-		return err
-	})
-}
-
-func (s *server) addr() string { return net.JoinHostPort(s.host, s.port) }
-
-func (s *server) try(args ...string) (string, error) {
-	out, err := exec.CommandContext(s.t.Context(), "redis-cli", append([]string{"-e", "-h", s.host, "-p", s.port}, args...)...).CombinedOutput()
-	return strings.TrimSpace(string(out)), err
 }
 
 // ask sends a command by other hands than the adapter's.
 func (s *server) ask(args ...string) string {
 	s.t.Helper()
-	out, err := s.try(args...)
+	out, err := s.Ask(s.t.Context(), args...)
 	if err != nil {
-		s.t.Fatalf("%v: %v: %s", args, err, out)
+		s.t.Fatal(err)
 	}
 	return out
 }
 
-func (s *server) until(what string, holds func() error) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), deadline)
-	defer cancel()
-	if err := s.Until(ctx, what, func(context.Context) error { return holds() }); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// startCluster is three masters that share the slots.
-func startCluster(t *testing.T) []*server {
+// startCluster is three masters that share the slots, and a replica of each.
+func startCluster(t *testing.T) *stage.RedisCluster {
 	t.Helper()
-	var nodes []*server
-	for i := range 3 {
-		_, bus, _ := net.SplitHostPort(freeAddr(t))
-		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-config-file", "nodes.conf")
-		s.ask("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(16384*i/3), fmt.Sprint(16384*(i+1)/3-1))
-		if i > 0 {
-			s.ask("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
-			s.ask("CLUSTER", "MEET", nodes[0].host, nodes[0].port, busOf(nodes[0]))
-		}
-		nodes = append(nodes, s)
+	needRedis(t)
+	c, err := stage.StartRedisCluster(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, s := range nodes {
-		s.until("cluster", func() error {
-			info, err := s.try("CLUSTER", "INFO")
-			if err == nil && (!strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, "cluster_known_nodes:3")) {
-				err = fmt.Errorf("not yet: %s", info)
-			}
-			return err
-		})
-	}
-	return nodes
-}
-
-func busOf(s *server) string {
-	for i, arg := range s.args {
-		if arg == "--cluster-port" {
-			return s.args[i+1]
-		}
-	}
-	return ""
+	t.Cleanup(c.Stop)
+	return c
 }
 
 // connect runs a cache on the servers and waits until it answers.
-func connect(t *testing.T, damaged func(int), servers ...*server) *rediscache.Cache {
+func connect(t *testing.T, damaged func(int), addrs ...string) *rediscache.Cache {
 	t.Helper()
-	cache := rediscache.New(rediscache.Config{Addrs: addrs(servers), Log: "e1", Damaged: damaged, Logger: slog.New(slog.DiscardHandler)})
+	cache := rediscache.New(rediscache.Config{Addrs: addrs, Log: "e1", Damaged: damaged, Logger: slog.New(slog.DiscardHandler)})
 	run(t, cache)
-	answers(t, cache, servers[0])
+	answers(t, cache)
 	return cache
-}
-
-func addrs(servers []*server) (out []string) {
-	for _, s := range servers {
-		out = append(out, s.addr())
-	}
-	return out
 }
 
 // run runs the cache until the test ends.
@@ -165,12 +102,35 @@ func run(t *testing.T, cache *rediscache.Cache) {
 	})
 }
 
-func answers(t *testing.T, cache *rediscache.Cache, s *server) {
+// answers waits until the cache finds out what it has of these rooms, or of one.
+func answers(t *testing.T, cache *rediscache.Cache, rooms ...ident.RoomID) {
 	t.Helper()
-	s.until("answer of the cache", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	if len(rooms) == 0 {
+		rooms = []ident.RoomID{1}
+	}
+	eventually(t, "an answer of the cache", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_, err := cache.Fetch(ctx, []ident.RoomID{1})
+		_, err := cache.Fetch(ctx, rooms)
 		return err
 	})
+}
+
+func eventually(t *testing.T, what string, holds func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := holds(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s: %v", what, err)
+		case <-tick.C:
+		}
+	}
 }
