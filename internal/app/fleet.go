@@ -27,6 +27,7 @@ type fleet struct {
 	rooms   *mysqlstore.Rooms
 	leasesB *mysqlstore.Leases
 	number  *mysqlstore.Node
+	commits *natsbus.News // for the sequencer, of what others committed
 
 	// The viewers' side's; nil in a process without it.
 	views   *mysqlstore.Views
@@ -131,6 +132,7 @@ func (e *fleet) openBus(s *Serve, me string, m *metrics, log *slog.Logger) (err 
 	}
 	if e.rooms != nil {
 		cfg.Epoch = e.rooms.Epoch()
+		e.commits = natsbus.NewCommits(e.conn, cfg.Shard, log)
 	}
 	e.bus, err = natsbus.New(e.conn, cfg)
 	return err

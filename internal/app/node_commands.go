@@ -105,6 +105,8 @@ func (n *fleetNode) openCommands() error {
 		b.committed(events)
 		if r := b.relays.Load(); r != nil {
 			r.Relay.Committed()
+		} else {
+			n.engines.commits.Tell()
 		}
 	})
 	n.metrics.watchRelaying(&b.relays)
@@ -133,7 +135,13 @@ func (n *fleetNode) sequence(ctx context.Context, term lead.Term, lost func(erro
 	r := newRelaying(c, fencedLog{led, lost}, beats...)
 	n.commands.relays.Store(r)
 	defer n.commands.relays.Store(nil)
-	return together(ctx, r.run, n.forgetting("room_b", func(ctx context.Context, keep time.Time) (bool, error) {
+	hear := func(ctx context.Context) error {
+		if err := n.engines.commits.Hear(ctx, r.Relay.Committed); err != nil {
+			n.log.Warn("the sequencer hears of no commits of others, and looks for them", "error", err)
+		}
+		return nil
+	}
+	return together(ctx, r.run, hear, n.forgetting("room_b", func(ctx context.Context, keep time.Time) (bool, error) {
 		return led.Prune(ctx, keep, time.Now())
 	}))
 }

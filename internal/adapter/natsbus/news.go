@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 
@@ -13,8 +14,8 @@ import (
 // newsWaiting bounds the words that wait to be heard; each says all that the ones before it said.
 const newsWaiting = 16
 
-// News is follow.News on a connection, which it does not own: plain NATS under a subject of the zone's own, since
-// another zone's room_c is no news here.
+// News is follow.News on a connection, which it does not own: plain NATS under a subject of its own for each zone, since
+// another zone's room_c is no news here, and for each log.
 type News struct {
 	conn    *nats.Conn
 	subject string
@@ -28,10 +29,16 @@ func NewNews(conn *nats.Conn, zone string, log *slog.Logger) *News {
 	return &News{conn: conn, subject: "greenroom.news." + zone, log: log}
 }
 
+// NewCommits makes the news of a log: that a process has committed events which wait for their place, for the one that
+// gives it.
+func NewCommits(conn *nats.Conn, shard int, log *slog.Logger) *News {
+	return &News{conn: conn, subject: "greenroom.commits." + strconv.Itoa(shard), log: log}
+}
+
 // Tell is follow.News.
 func (n *News) Tell() {
 	if err := n.conn.Publish(n.subject, nil); err != nil {
-		n.log.Debug("nobody can be told that room_c has changed", "error", err) // they look by themselves
+		n.log.Debug("nobody can be told that there is something new", "subject", n.subject, "error", err) // they look by themselves
 	}
 }
 
