@@ -93,9 +93,12 @@ func openNode(ctx context.Context, s *Serve, token string) (n *fleetNode, err er
 	}
 	n.config = n.newConfig()
 	n.ready = n.isReady
-	for _, name := range s.Role {
-		if err = roleNamed(name).open(n); err != nil {
-			return nil, fmt.Errorf("role %s: %w", name, err)
+	for _, r := range roles { // in their order: the bus of a process that has room_b tells its log from others
+		if !s.has(r.name) {
+			continue
+		}
+		if err = r.open(n); err != nil {
+			return nil, fmt.Errorf("role %s: %w", r.name, err)
 		}
 	}
 	return n, n.openDoors()
