@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,6 +46,28 @@ func (p *plan) describeNode(m *process) {
 	m.conf, m.confPath = p.yaml("serve", flags), p.conf(m.name, ".yaml")
 	m.line = []string{p.programs["greenroom"], "--config", m.confPath, "serve"}
 	m.probe = func(ctx context.Context) error { return answers(ctx, m.addr("admin"), "/readyz") }
+	m.leads = func(ctx context.Context) string {
+		page, err := get(ctx, m.addr("admin"), "/metrics")
+		if err != nil {
+			return ""
+		}
+		return strings.Join(leases(page), ", ")
+	}
+}
+
+// leadMetric is above 0 at the process that holds the lease.
+const leadMetric = "greenroom_lead_term_seq"
+
+var leaseLine = regexp.MustCompile(`(?m)^` + leadMetric + `\{lease="([^"]+)"\} (\S+)$`)
+
+// leases are those that the process with this page of metrics holds.
+func leases(page []byte) (held []string) {
+	for _, line := range leaseLine.FindAllSubmatch(page, -1) {
+		if string(line[2]) != "0" {
+			held = append(held, string(line[1]))
+		}
+	}
+	return held
 }
 
 // anchor is a node of the B side.

@@ -2,12 +2,16 @@ package fleet
 
 import (
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/door/cli"
 )
 
 func planned() *plan {
@@ -80,6 +84,42 @@ func TestNodesKnowTheirEngines(t *testing.T) {
 	}
 	if home := flagsOf(t, p, "command-b")["home-command"].([]any); len(home) != anchors || home[0] != p.anchors[0].addr("command") {
 		t.Errorf("commands of zone b go to %v", home)
+	}
+}
+
+// A key that no flag reads would be passed over in silence.
+func TestNodesAreToldByFlagsThatServeHas(t *testing.T) {
+	model, err := cli.Model(app.FleetCommands())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, command := range model.Children {
+		for _, f := range command.Flags {
+			known[command.Name+" "+f.Name] = true
+		}
+	}
+	p := planned()
+	for _, m := range slices.Concat(p.anchors, p.homeViewers, p.otherViewers, []*process{p.forward, p.watch}) {
+		for flag := range flagsOf(t, p, m.name) {
+			if !known["serve "+flag] {
+				t.Errorf("%s is told %s, which serve does not know", m.name, flag)
+			}
+		}
+	}
+}
+
+func TestLeadersAreKnownByAMetricThatIsServed(t *testing.T) {
+	page := "# HELP greenroom_lead_term_seq Term.\n" + `greenroom_lead_term_seq{lease="sequencer-0"} 17` + "\n" + `greenroom_lead_term_seq{lease="projector"} 0` + "\n"
+	if held := leases([]byte(page)); !slices.Equal(held, []string{"sequencer-0"}) {
+		t.Errorf("%v", held)
+	}
+	text, err := os.ReadFile("../../docs/reference/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "`"+leadMetric+"` | gauge | `lease`") {
+		t.Errorf("nobody serves %s", leadMetric)
 	}
 }
 

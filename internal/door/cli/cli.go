@@ -55,6 +55,7 @@ type grammar struct {
 	Rebuild rebuildCmd `cmd:"" help:"Build the viewers' database anew, while it is in use."`
 	Explain explainCmd `cmd:"" help:"How something goes through the code."`
 	Tokens  tokenCmd   `cmd:"" name:"token" help:"Bearer tokens of the B side."`
+	Ready   readyCmd   `cmd:"" help:"Whether a process may get traffic: for health checks."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
