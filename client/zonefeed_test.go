@@ -126,13 +126,15 @@ func TestAFeedLeavesADrainedNode(t *testing.T) {
 				at = host
 				reader, writer := io.Pipe()
 				go func() { // an event each 100 ms, until the reader goes
+					pace := time.NewTicker(100 * time.Millisecond)
+					defer pace.Stop()
 					after, _ := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
 					for {
 						after++
 						if _, err := fmt.Fprintf(writer, "{\"feed_seq\":\"%d\",\"epoch\":\"e\"}\n", after); err != nil {
 							return
 						}
-						time.Sleep(100 * time.Millisecond)
+						<-pace.C
 					}
 				}()
 				return &http.Response{StatusCode: 200, Body: reader, Header: http.Header{}, Request: r}, nil
