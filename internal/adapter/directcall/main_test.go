@@ -94,7 +94,7 @@ type node struct {
 	stop func()
 
 	pushes atomic.Int64
-	// hangs makes pushes wait for the end of their context.
+	// hangs makes pushes wait for the end of their context. It does not hear that another one leads.
 	hangs   atomic.Bool
 	drained atomic.Bool
 	// silent nodes do not say who leads.
@@ -141,7 +141,7 @@ func (z *zone) pushed() int {
 // Entrance is ingestapi.Node.
 func (n *node) Entrance() (ingestapi.Entrance, string) {
 	switch l := n.zone.leader.Load(); {
-	case l == n:
+	case l == n || n.hangs.Load():
 		return n, ""
 	case l == nil || n.silent.Load():
 		return nil, ""

@@ -137,6 +137,19 @@ func TestADeadEndpointCostsNothing(t *testing.T) {
 	}
 }
 
+// Whoever never speaks gets a part of the time only, at the first call already.
+func TestTheFirstCallReachesWhoSpeaks(t *testing.T) {
+	z := newZone(t, 1)
+	for v := range ident.Version(4) { // each caller begins at a random endpoint
+		c := z.caller(hungEndpoint(t), z.nodes[0].addr)
+		ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
+		if err := c.Push(ctx, []event.RoomEvent{happened(7, v+1)}); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+}
+
 // The courier's 20 ms: with one endpoint that never speaks, and one that does, the events arrive.
 func TestAnEndpointThatNeverSpeaksLeavesTimeForTheNext(t *testing.T) {
 	z := newZone(t, 1)
@@ -174,7 +187,7 @@ func TestALeaderThatHangsIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := z.nodes[0].pushes.Load(); n != 2 {
+	if n := z.nodes[0].pushes.Load(); n > 3 { // once more at most: whom to ask next is drawn
 		t.Errorf("the hung node was called %d times", n)
 	}
 }
