@@ -37,8 +37,8 @@ type viewersNode struct {
 // current is a node that always is.
 type current struct{}
 
-func (current) ProvenAt() time.Time                     { return time.Now() }
-func (current) Complete() bool                          { return true }
+func (current) ProvenAt() time.Time                      { return time.Now() }
+func (current) Complete() bool                           { return true }
 func (current) Held(ident.RoomID) (at time.Time, _ bool) { return at, false }
 
 func openNode(t *testing.T) *viewersNode {

@@ -150,7 +150,7 @@ func TestAKeyIsGoodForItsOwnAlgorithmOnly(t *testing.T) {
 		header := func(name string, value any) func(*jwt.Token, jwt.MapClaims) {
 			return func(token *jwt.Token, _ jwt.MapClaims) { token.Header[name] = value }
 		}
-		der := []byte(r.PublicKey.N.Bytes())
+		der := r.PublicKey.N.Bytes()
 		for name, tt := range map[string]struct {
 			token string
 			good  bool
