@@ -53,19 +53,30 @@ func openRatio(s breaker.State) float64 {
 	return map[breaker.State]float64{breaker.HalfOpen: 0.5, breaker.Open: 1}[s]
 }
 
-// watchSwitches shows how this process knows the switches to stand.
-func (m *metrics) watchSwitches(s *switches.Set) {
+// switchStates is the gauge of how this process knows the switches to stand.
+type switchStates struct {
+	desc *prometheus.Desc
+	now  func() switches.Snapshot
+}
+
+// Describe is prometheus.Collector.
+func (c switchStates) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
+
+// Collect is prometheus.Collector.
+func (c switchStates) Collect(to chan<- prometheus.Metric) {
+	now := c.now()
 	for _, is := range switches.Registry() {
-		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "greenroom_switches_on_ratio", Help: "How a switch stands in this process: 1 on, 0 off.", ConstLabels: prometheus.Labels{"switch": is.Name},
-		}, func() float64 {
-			if s.On(is) {
-				return 1
-			}
-			return 0
-		}))
+		stands := 0.0
+		if now.On(is) {
+			stands = 1
+		}
+		to <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, stands, is.Name)
 	}
-	m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "greenroom_switches_read_age_seconds", Help: "How long ago this process read the switches; what was turned since it does not know.",
-	}, func() float64 { return time.Since(s.ReadAt()).Seconds() }))
+}
+
+func (m *metrics) watchSwitches(s *switches.Set) {
+	m.register(switchStates{prometheus.NewDesc("greenroom_switches_on_ratio", "How a switch stands as far as this process knows: 1 on, 0 off.", []string{"switch"}, nil), s.Now},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "greenroom_switches_read_age_seconds", Help: "How long ago this process read the switches; what was turned since it does not know.",
+		}, func() float64 { return time.Since(s.ReadAt()).Seconds() }))
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
 // Metric describes one instrument of /metrics for the reference.
@@ -24,6 +26,7 @@ func MetricsReference() ([]Metric, error) {
 	m := newMetrics()
 	m.watch(nil, nil) // described only: nobody reads these gauges
 	m.watchQueue(nil)
+	m.watchSwitches(switches.New(switches.Config{}))
 	out := make([]Metric, 0, len(m.own))
 	for _, c := range m.own {
 		descs := make(chan *prometheus.Desc, 1)
