@@ -284,8 +284,8 @@ func (w *world) vandal(ctx context.Context) {
 			}
 			w.bus.PublishRaw(id, []byte("not an event"))
 		case 4:
-			if at := w.followed.Load(); at != 0 {
-				w.note("log pruned") // behind the follower: what room_c lacks of it comes by state transfer only
+			if at := w.followed(); at != 0 {
+				w.note("log pruned") // behind the followers: what room_c lacks of it comes by state transfer only
 				_, _ = w.rooms.Prune(ctx, time.Unix(0, at), time.Time{})
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,30 +62,33 @@ func (w *world) byHand(id ident.RoomID) bool {
 // follower watches the feed across crashes, going on from its cursor.
 type follower struct {
 	w      *world
+	look   func() *screen // nil between two lives
 	cursor ident.FeedSeq
 	lines  []line
+	// at is when the newest event that it has was made, in Unix nanoseconds.
+	at atomic.Int64
 }
 
-func newFollower(w *world) *follower { return &follower{w: w} }
+func newFollower(w *world, look func() *screen) *follower { return &follower{w: w, look: look} }
 
 func (f *follower) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		if l := f.w.alive(); l != nil {
-			f.until(ctx, l)
+		if s := f.look(); s != nil {
+			f.until(ctx, s)
 		}
 		pause(ctx, 100*time.Millisecond)
 	}
 }
 
 // until reads one life's feed until the life ends or ctx does.
-func (f *follower) until(ctx context.Context, l *life) {
+func (f *follower) until(ctx context.Context, s *screen) {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
-	watcher, err := l.Feed.Watch(ctx, f.cursor, feed.Filter{})
+	watcher, err := s.feed.Watch(ctx, f.cursor, feed.Filter{})
 	if err != nil {
 		return
 	}
-	for !l.dead.Load() {
+	for !s.dead.Load() {
 		frames, err := watcher.Next(ctx)
 		if err != nil {
 			return
@@ -99,13 +103,13 @@ func (f *follower) until(ctx context.Context, l *life) {
 			}
 			f.cursor = n.FeedSeq
 			f.lines = append(f.lines, n)
-			f.w.followed.Store(n.At.UnixNano())
+			f.at.Store(n.At.UnixNano())
 		}
 	}
 }
 
 // check is what must hold once the weather is over.
-func (w *world) check(t *testing.T, f *follower) {
+func (w *world) check(t *testing.T) {
 	for _, s := range w.wrong {
 		t.Error(s)
 	}
@@ -114,18 +118,28 @@ func (w *world) check(t *testing.T, f *follower) {
 	if err != nil || head.Pending != 0 {
 		t.Fatalf("the log is not settled: %+v, %v", head, err)
 	}
-	catch, stop := context.WithTimeout(ctx, 10*time.Second)
-	defer stop()
-	for f.cursor < head.Seq && catch.Err() == nil {
-		f.until(catch, w.now)
-		pause(catch, 100*time.Millisecond) // virtual time stands still for who does not wait
+	for _, f := range w.followers {
+		f.catchUp(ctx, t, head.Seq)
+		w.checkLog(t, f.lines)
+		w.checkAcks(t, f.lines)
 	}
-	if f.cursor != head.Seq {
-		t.Errorf("the follower ends at %d, the log at %d", f.cursor, head.Seq)
-	}
-	w.checkLog(t, f.lines)
-	w.checkAcks(t, f.lines)
 	w.checkViews(ctx, t)
+	for _, f := range w.followers {
+		w.checkScreen(ctx, t, f.look())
+	}
+}
+
+// catchUp follows to the log's end.
+func (f *follower) catchUp(ctx context.Context, t *testing.T, head ident.FeedSeq) {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	for f.cursor < head && ctx.Err() == nil {
+		f.until(ctx, f.look())
+		pause(ctx, 100*time.Millisecond) // virtual time stands still for who does not wait
+	}
+	if f.cursor != head {
+		t.Errorf("the follower ends at %d, the log at %d", f.cursor, head)
+	}
 }
 
 // checkLog: each room's versions follow one another in the feed.
@@ -170,7 +184,7 @@ func (w *world) checkAcks(t *testing.T, lines []line) {
 	}
 }
 
-// checkViews: room_c and L1 equal B, no room is on air, the live list is empty.
+// checkViews: room_c equals B, no room is on air, none is parked.
 func (w *world) checkViews(ctx context.Context, t *testing.T) {
 	truth, err := w.rooms.Snapshots(ctx, 0, 1000)
 	if err != nil {
@@ -185,20 +199,30 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].Checksum() != b.Checksum() {
 			t.Errorf("room %s: view %+v, B %+v, %v", b.ID, got, *b, err)
 		}
-		w.checkAnswer(ctx, t, b)
-	}
-	w.checkAreas(ctx, t)
-	if !w.now.Projector.Complete() {
-		t.Error("the views never became complete")
-	}
-	if age := clock().Sub(w.now.Projector.ProvenAt()); age > time.Second {
-		t.Errorf("freshness is not proven any more: age %s", age)
 	}
 	open, err := w.views.Parked(ctx, openLetters)
 	if err != nil || len(open) > 0 {
 		t.Errorf("rooms are still parked: %+v, %v", open, err)
 	}
-	live, err := w.now.Reads.LiveIDs()
+}
+
+// checkScreen: what viewers get equals B, the live list is empty.
+func (w *world) checkScreen(ctx context.Context, t *testing.T, s *screen) {
+	truth, err := w.rooms.Snapshots(ctx, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range truth {
+		checkAnswer(ctx, t, s, &truth[i])
+	}
+	w.checkAreas(ctx, t, s)
+	if !s.fresh.Complete() {
+		t.Error("the views never became complete")
+	}
+	if age := clock().Sub(s.fresh.ProvenAt()); age > time.Second {
+		t.Errorf("freshness is not proven any more: age %s", age)
+	}
+	live, err := s.reads.LiveIDs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,18 +233,18 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 	}
 }
 
-func (w *world) checkAreas(ctx context.Context, t *testing.T) {
+func (w *world) checkAreas(ctx context.Context, t *testing.T, s *screen) {
 	truth, version, _ := w.rooms.Areas(ctx)
 	stored, _ := w.views.Areas(ctx)
-	shown, err := w.now.Reads.Areas(ctx)
+	shown, err := s.reads.Areas(ctx)
 	want := string(view.AppendAreas(nil, truth))
 	if err != nil || string(view.AppendAreas(nil, stored)) != want || string(view.AppendAreas(nil, shown.Areas)) != want {
 		t.Errorf("areas at version %s: B has %s, room_c %v, viewers get %v, %v", version, want, stored, shown, err)
 	}
 }
 
-func (w *world) checkAnswer(ctx context.Context, t *testing.T, b *view.RoomCard) {
-	e, err := w.now.Reads.Get(ctx, b.ID, b.Version)
+func checkAnswer(ctx context.Context, t *testing.T, s *screen, b *view.RoomCard) {
+	e, err := s.reads.Get(ctx, b.ID, b.Version)
 	if err != nil {
 		t.Errorf("room %s cannot be read: %v", b.ID, err)
 		return

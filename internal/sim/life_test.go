@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/app"
@@ -21,10 +20,10 @@ var errCrashed = errors.New("sim: this life is over")
 // life is one run of the process, from its start to its crash.
 type life struct {
 	*app.Corridor
+	*screen
 	w    *world
 	dice *dice
 	end  context.CancelFunc
-	dead atomic.Bool
 	done chan struct{}
 }
 
@@ -144,6 +143,7 @@ type views struct {
 }
 
 func (v views) Write(ctx context.Context, b project.Batch) ([]ident.RoomID, error) {
+	defer v.l.w.news.Tell()
 	return call(v.l, func() ([]ident.RoomID, error) { return v.Views.Write(ctx, b) })
 }
 

@@ -45,7 +45,8 @@ func TestCorridor(t *testing.T) {
 func runSeed(t *testing.T, seed uint64) {
 	w := newWorld(seed)
 	weather := w.faults
-	follower := newFollower(w)
+	node := newNode(w)
+	w.followers = []*follower{newFollower(w, w.screen), newFollower(w, node.alive)}
 	storm, calm := context.WithTimeout(context.Background(), 40*time.Second)
 	defer calm()
 	var all sync.WaitGroup
@@ -63,13 +64,16 @@ func runSeed(t *testing.T, seed uint64) {
 	}
 	all.Go(func() { w.vandal(storm) })
 	all.Go(func() { w.operator(storm) })
-	all.Go(func() { follower.follow(storm) })
-	all.Go(func() { newViewer(w).watch(storm) })
+	all.Go(func() { node.keep(storm) })
+	for _, f := range w.followers {
+		all.Go(func() { f.follow(storm) })
+		all.Go(func() { newViewer(w, f.look).watch(storm) })
+	}
 	all.Wait()
 
 	w.calm()
-	defer func() { w.now.end(); <-w.now.done }()
-	w.check(t, follower)
+	defer func() { node.end(); w.now.end(); <-w.now.done }()
+	w.check(t)
 	if t.Failed() || verbose() {
 		t.Logf("seed %d: %+v", seed, weather)
 		for _, n := range w.notes {

@@ -10,9 +10,10 @@ import (
 // viewer reads in the storm what viewers read, and holds it against two promises: what was shown
 // once is never followed by something older, and what is called fresh lacks nothing.
 type viewer struct {
-	w *world
+	w    *world
+	look func() *screen // nil between two lives
 	// life is whose answers shown remembers: a process that starts again may begin with an older room_c.
-	life  *life
+	life  *screen
 	shown map[ident.RoomID]ident.Version
 	// emptied is which room_c stored remembers.
 	emptied int64
@@ -30,16 +31,16 @@ type moment struct {
 // maxMoments bounds how old a claim of freshness can be checked.
 const maxMoments = 50
 
-func newViewer(w *world) *viewer { return &viewer{w: w} }
+func newViewer(w *world, look func() *screen) *viewer { return &viewer{w: w, look: look} }
 
 func (v *viewer) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause(ctx, 97*time.Millisecond) // apart from the projector's looks
 		v.remember(ctx)
 		v.readStored(ctx)
-		if l := v.w.alive(); l != nil {
-			if l != v.life {
-				v.life, v.shown = l, map[ident.RoomID]ident.Version{}
+		if s := v.look(); s != nil {
+			if s != v.life {
+				v.life, v.shown = s, map[ident.RoomID]ident.Version{}
 			}
 			for id := range v.truth[len(v.truth)-1].rooms {
 				v.readShown(ctx, id)
@@ -78,18 +79,18 @@ func (v *viewer) readStored(ctx context.Context) {
 
 // readShown asks as a viewer does.
 func (v *viewer) readShown(ctx context.Context, id ident.RoomID) {
-	l := v.life
-	_, parked := l.Projector.Held(id)
-	proven := l.Projector.ProvenAt()
-	e, err := l.Reads.Get(ctx, id, 0)
-	if err != nil || l.dead.Load() {
+	s := v.life
+	_, parked := s.fresh.Held(id)
+	proven := s.fresh.ProvenAt()
+	e, err := s.reads.Get(ctx, id, 0)
+	if err != nil || s.dead.Load() {
 		return
 	}
 	if e.Version < v.shown[id] {
 		v.w.violated("room %s: viewers saw version %s, then %s", id, v.shown[id], e.Version)
 	}
 	v.shown[id] = max(v.shown[id], e.Version)
-	if _, still := l.Projector.Held(id); parked || still {
+	if _, still := s.fresh.Held(id); parked || still {
 		return // its age does not follow the proof
 	}
 	for _, m := range v.truth {

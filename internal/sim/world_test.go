@@ -53,6 +53,7 @@ type world struct {
 	rooms *memory.Rooms
 	views *memory.Views
 	bus   *memory.Bus
+	news  memory.News
 	// switches are obeyed by all lives: what operators turned outlives a crash.
 	switches *switches.Set
 
@@ -62,8 +63,8 @@ type world struct {
 	starts []time.Time
 	// emptied counts how often room_c began anew.
 	emptied atomic.Int64
-	// followed is when the newest event that the follower has was made, in Unix nanoseconds.
-	followed atomic.Int64
+	// followers are those who watch the feed, at the process with the projector and at the node.
+	followers []*follower
 
 	acks     []ack // what was acknowledged
 	known    []ident.RoomID
@@ -151,11 +152,13 @@ func (w *world) start() {
 	w.starts = append(w.starts, clock())
 	d := newDice(w.seed, fmt.Sprint("life ", w.lives))
 	l := &life{w: w, dice: d, done: make(chan struct{})}
+	l.screen = &screen{}
 	l.Corridor = app.NewCorridor(app.CorridorConfig{
 		Engines: app.Engines{Rooms: rooms{w.rooms, l}, Views: views{w.views, l}, Bus: bus{w.bus, l}, L1: memory.NewCache(), Index: memory.NewIndex()},
 		Node:    w.lives, Terms: terms, Clock: clock, Random: d.bytes, Jitter: d.float, Switches: w.switches,
 		Logger: slog.New(slog.DiscardHandler),
 	})
+	l.screen.fresh, l.screen.reads, l.screen.feed = l.Projector, l.Reads, l.Feed
 	ctx, end := context.WithCancel(context.Background())
 	l.end = end
 	w.now = l
@@ -173,6 +176,24 @@ func (w *world) alive() *life {
 		return nil
 	}
 	return w.now
+}
+
+// screen is that of the running life, or nil between two.
+func (w *world) screen() *screen {
+	if l := w.alive(); l != nil {
+		return l.screen
+	}
+	return nil
+}
+
+// followed is until when all who follow the feed have it.
+func (w *world) followed() (at int64) {
+	for i, f := range w.followers {
+		if seen := f.at.Load(); i == 0 || seen < at {
+			at = seen
+		}
+	}
+	return at
 }
 
 // keep starts the process again whenever it has crashed, until ctx ends.
