@@ -286,7 +286,7 @@ func (c *downCmd) Run(ctx context.Context, out io.Writer, f *Fleet) error {
 // wipe removes what a fleet puts into its folder, and the folder when nothing else is in it: somebody may have taken
 // a folder with a life of its own.
 func (y *yard) wipe() error {
-	all := []string{"data", "conf", "log", "jwks.json", "internal-secret", "database-password", "ops-token", "dev-key.pem", "lock", stateFile}
+	all := []string{"data", "conf", "log", jwksFile, keyFile, internalFile, databaseFile, "ops-token", lockFile, stateFile}
 	var failed error
 	for _, name := range all {
 		failed = errors.Join(failed, os.RemoveAll(filepath.Join(y.folder, name)))

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"crypto/ed25519"
 	"net"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/greenroomlive/greenroom/internal/app"
+	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
 )
 
@@ -132,6 +134,35 @@ func TestNATSKnowsItsNeighbours(t *testing.T) {
 	}
 	if c := p.leaf.conf; !strings.Contains(c, p.nats[0].addr("leaf")) || !strings.Contains(c, `domain: "b"`) || strings.Contains(c, "cluster") {
 		t.Errorf("the leaf:\n%s", c)
+	}
+}
+
+func TestSecretsAreMadeOnce(t *testing.T) {
+	dir := t.TempDir()
+	first, err := openSecrets(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := openSecrets(dir)
+	if err != nil || again != first || first.token == "" || first.internal == "" || first.database == "" {
+		t.Errorf("%v, then others, or %v", first, err)
+	}
+	key, err := auth.DevKey(dir) // with which `greenroom token mint --data` signs
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := os.ReadFile(first.jwks)
+	if kid := auth.KeyID(key.Public().(ed25519.PublicKey)); err != nil || !strings.Contains(string(set), kid) {
+		t.Errorf("%v: the nodes do not know the key %s:\n%s", err, kid, set)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 5 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || f.Name() != jwksFile && info.Mode().Perm() != private {
+			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
+		}
 	}
 }
 

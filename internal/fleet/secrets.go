@@ -1,10 +1,7 @@
 package fleet
 
 import (
-	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,6 +9,14 @@ import (
 	"strings"
 
 	"github.com/greenroomlive/greenroom/internal/door/auth"
+)
+
+// Files of secrets besides the ops token; the key is where `greenroom token mint --data` looks for it.
+const (
+	keyFile      = "dev-key.pem"
+	jwksFile     = "jwks.json" // holds the public part only
+	internalFile = "internal-secret"
+	databaseFile = "database-password"
 )
 
 // secrets are made once for a folder. They lie in files that only their owner may read; the ops token and the
@@ -33,18 +38,19 @@ func openSecrets(folder string) (s secrets, err error) {
 			return s, err
 		}
 	}
-	if s.internal, err = secret(filepath.Join(folder, "internal-secret")); err != nil {
+	if s.internal, err = secret(filepath.Join(folder, internalFile)); err != nil {
 		return s, err
 	}
-	if s.database, err = secret(filepath.Join(folder, "database-password")); err != nil {
+	if s.database, err = secret(filepath.Join(folder, databaseFile)); err != nil {
 		return s, err
 	}
-	key, err := auth.DevKey(folder)
-	if err != nil {
+	s.jwks = filepath.Join(folder, jwksFile)
+	key := filepath.Join(folder, keyFile)
+	if _, err := os.Stat(key); errors.Is(err, fs.ErrNotExist) {
+		_, err = auth.MakeKey(key, s.jwks)
 		return s, err
 	}
-	s.jwks = filepath.Join(folder, "jwks.json")
-	return s, writeJWKS(s.jwks, key.Public().(ed25519.PublicKey))
+	return s, nil
 }
 
 // secret reads a secret from its file, or makes one that nobody can guess.
@@ -55,26 +61,4 @@ func secret(path string) (string, error) {
 		return s, replace(path, []byte(s+"\n"))
 	}
 	return strings.TrimSpace(string(text)), err
-}
-
-// writeJWKS tells the public key, once, in the form that JWT libraries read (RFC 8037).
-func writeJWKS(path string, key ed25519.PublicKey) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	type jwk struct {
-		KeyType   string `json:"kty"`
-		Curve     string `json:"crv"`
-		X         string `json:"x"`
-		Use       string `json:"use"`
-		Algorithm string `json:"alg"`
-		ID        string `json:"kid"`
-	}
-	text, err := json.MarshalIndent(map[string][]jwk{"keys": {{
-		KeyType: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(key), Use: "sig", Algorithm: "EdDSA", ID: "fleet",
-	}}}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(path, append(text, '\n'))
 }

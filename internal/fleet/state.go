@@ -13,6 +13,9 @@ import (
 // stateFile marks a folder as a fleet's.
 const stateFile = "state.json"
 
+// lockFile is held by the command that changes the fleet.
+const lockFile = "lock"
+
 // private is the mode of everything that may hold a secret: configurations do, and logs might.
 const private = 0o600
 
@@ -72,7 +75,7 @@ func lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, private)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, private)
 	if err != nil {
 		return nil, err
 	}
