@@ -181,7 +181,6 @@ jetstream {
   name: greenroom
   listen: %q
   routes: [%s]
-  ping_interval: "1s"
 }
 `, c.Route, urls("nats-route", c.Routes))
 	}

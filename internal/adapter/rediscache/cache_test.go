@@ -1,6 +1,7 @@
 package rediscache_test
 
 import (
+	"context"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -129,7 +130,9 @@ func TestAServerThatComesLate(t *testing.T) {
 	if v := versionOf(t, c, 1); v != 0 {
 		t.Errorf("version %d survived", v)
 	}
-	offer(t, c, l2test.Kept(1, 3, 0))
+	eventually(t, "an offer that is taken", func(ctx context.Context) error { // connections are renewed as they are found dead
+		return c.Offer(ctx, []query.Kept{l2test.Kept(1, 3, 0)})
+	})
 	if v := versionOf(t, c, 1); v != 3 {
 		t.Errorf("version %d", v)
 	}
