@@ -22,8 +22,9 @@ import (
 // fleetCommands is the B side of a process.
 type fleetCommands struct {
 	*commanding
-	zones  map[string]*directcall.Zone
-	relays current[relaying]
+	zones   map[string]*directcall.Zone
+	relays  current[relaying]
+	callers *auth.Authenticator
 }
 
 // openAnchor is the role xanchor.
@@ -109,6 +110,9 @@ func (n *fleetNode) openCommands() error {
 			n.engines.commits.Tell()
 		}
 	})
+	if b.callers, err = n.openCallers(); err != nil {
+		return err
+	}
 	n.metrics.watchRelaying(&b.relays)
 	n.inside(b.Direct.Run)
 	n.commands = b
@@ -184,24 +188,29 @@ func (n *fleetNode) forgetting(what string, prune func(ctx context.Context, keep
 	}
 }
 
-// callers is who may call.
-func (n *fleetNode) callers() (*auth.Authenticator, error) {
-	return auth.New(n.token, nil, nil), nil
+// openCallers makes who judges bearer tokens: the operators' own, and those of the issuer.
+func (n *fleetNode) openCallers() (*auth.Authenticator, error) {
+	if n.JWKS == "" {
+		return auth.New(n.token, nil, nil), nil
+	}
+	keys, err := auth.NewKeySet(n.JWKS, nil, n.log)
+	if err != nil {
+		return nil, fmt.Errorf("--jwks: %w", err)
+	}
+	n.inside(keys.Run)
+	n.readiness = append(n.readiness, keys.Ready)
+	return auth.NewFleet(auth.Fleet{OpsToken: n.token, Keys: keys, Issuer: n.TokenIssuer, Audience: n.TokenAudience}), nil
 }
 
 // openCommandDoor makes the B side's door with everything that is mounted on its address.
 func (n *fleetNode) openCommandDoor() error {
-	callers, err := n.callers()
-	if err != nil {
-		return err
-	}
 	all := zones{home: n.Home, byName: map[string]zone{}}
 	for name, z := range n.commands.zones {
 		all.byName[name] = z
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Zones: all, Switches: n.config.Switches, Callers: callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

@@ -209,13 +209,9 @@ func (n *fleetNode) openWatch() error {
 	if err := n.openShown(); err != nil {
 		return err
 	}
-	callers, err := n.callers()
-	if err != nil {
-		return err
-	}
 	n.readiness = append(n.readiness, n.viewers.Ready)
 	page, err := console.New(console.Deps{
-		Commands: n.commands.Anchor, Board: n.viewers.ops, Desk: consoleDesk{n.viewers.ops}, Auth: callers,
+		Commands: n.commands.Anchor, Board: n.viewers.ops, Desk: consoleDesk{n.viewers.ops}, Auth: n.commands.callers,
 		Reader:  command.Caller{Subject: "console", Scopes: []command.Scope{command.ScopeStaff}},
 		HLSBase: n.HLSURL, IngestURL: n.IngestURL, Hosts: n.ConsoleHosts, Log: n.log, Traceparent: n.tracing.traceparent,
 	})

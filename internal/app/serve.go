@@ -41,6 +41,9 @@ type Serve struct {
 
 	JWKS string `name:"jwks" env:"GREENROOM_JWKS" placeholder:"FILE|URL" help:"Keys that bearer tokens are signed with. Empty: only the ops token (--token) is taken."`
 
+	TokenIssuer   string `placeholder:"NAME" help:"Who issues those tokens: their iss. Default: greenroom."`
+	TokenAudience string `placeholder:"NAME" help:"What has to be in their aud. Empty: anything."`
+
 	Viewers      `embed:""`
 	Broadcasters `embed:""`
 	Reports      `embed:""`

@@ -105,7 +105,10 @@ func (s *HTTP) Run(ctx context.Context) error {
 	defer cancel()
 	err := s.server.ShutdownWithContext(within)
 	_ = <-served // says only that it was shut down
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		s.Log.Info("the viewers' HTTP stops with connections open", "after", stopWithin) // idle ones, or readers too slow to wait for
+	case err != nil:
 		return fmt.Errorf("queryapi: http: stop: %w", err)
 	}
 	return nil
