@@ -24,9 +24,8 @@ type Server struct {
 	log  io.Closer // of that life
 }
 
-// Name is what the server is called among its like, and Dir where all its files are.
+// Name is what the server is called among its like.
 func (s *Server) Name() string { return s.name }
-func (s *Server) Dir() string  { return s.dir }
 
 // Start runs the program and waits until it serves.
 func (s *Server) Start(ctx context.Context) error {
@@ -69,13 +68,16 @@ func (s *Server) Until(ctx context.Context, what string, holds func(context.Cont
 	return p.Until(ctx, what, holds)
 }
 
-// Kill is kill -9; Stop asks first. The server is dead when either returns, and may have been before.
+// Kill is kill -9. The server is dead when it returns, and may have been before.
 func (s *Server) Kill() { s.end((*Process).Kill) }
+
+// Stop asks the server to end, and kills it when it does not.
 func (s *Server) Stop() { s.end((*Process).Stop) }
 
-// Pause stops the server as SIGSTOP does: its connections stay open, and nobody answers on them. Resume lets it go on
-// as if nothing had been.
-func (s *Server) Pause()  { s.signal(syscall.SIGSTOP) }
+// Pause stops the server as SIGSTOP does: its connections stay open, and nobody answers on them.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on as if nothing had been.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 // Running reports whether the program runs, paused or not.
@@ -91,17 +93,6 @@ func (s *Server) Pid() int {
 		return p.Pid()
 	}
 	return 0
-}
-
-// Wipe empties its folder, which only a dead server allows.
-func (s *Server) Wipe() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.alive() {
-		return fmt.Errorf("stage: %s runs: what it has open would not be gone", s.name)
-	}
-	s.closeLog()
-	return os.RemoveAll(s.dir)
 }
 
 func (s *Server) present() *Process {
