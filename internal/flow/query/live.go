@@ -63,6 +63,10 @@ func (l *liveList) refill() {
 // Run fills the live list and then L1, and again after every reset, until ctx ends.
 func (r *Rooms) Run(ctx context.Context) error {
 	for {
+		select {
+		case <-r.live.resets: // what begins now reads nothing older
+		default:
+		}
 		err := r.Warm(ctx)
 		if err == nil {
 			err = r.FillL1(ctx)

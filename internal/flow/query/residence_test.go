@@ -50,6 +50,21 @@ func TestAllRoomsAreResidentAfterAStart(t *testing.T) {
 	})
 }
 
+func TestAResetBeforeTheStartCostsNothing(t *testing.T) {
+	for _, resets := range []int{0, 1} {
+		running(t, func(h *house) {
+			h.views.put(card(1, 1))
+			for range resets {
+				h.Changed(nil, nil, true)
+			}
+		}, func(h *house) {
+			if n := h.views.queries(); n != 3 {
+				t.Errorf("after %d resets the rooms were brought in by %d queries", resets, n)
+			}
+		})
+	}
+}
+
 func TestAFullL1TakesRoomsOnAirAndTheNewest(t *testing.T) {
 	running(t, func(h *house) {
 		h.cache.room = 700
