@@ -162,7 +162,8 @@ func TestOneSnapshotDoesNotChange(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			for ctx.Err() == nil {
-				if now := s.Now(); now.On(switches.CourierQueue) != now.On(switches.CourierQueue) {
+				now := s.Now()
+				if before := now.On(switches.CourierQueue); before != now.On(switches.CourierQueue) {
 					t.Error("a snapshot changed")
 				}
 			}
