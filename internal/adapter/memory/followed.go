@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 // followed is what followers of the views need to know besides the views themselves.
@@ -19,7 +20,7 @@ type followed struct {
 	// copy counts what replaced all that was read before; write the transactions since the store began.
 	copy, write             int64
 	parkedWrite, areasWrite int64
-	proven                  project.Claim
+	proven                  proof.Claim
 	drained                 bool
 }
 
@@ -118,11 +119,11 @@ func (v *Views) Held(context.Context) (map[ident.RoomID]time.Time, error) {
 }
 
 // Prove is follow.Witness. Nobody else can be the projector of a process's own memory.
-func (v *Views) Prove(_ context.Context, c project.Claim) error {
+func (v *Views) Prove(_ context.Context, c proof.Claim) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if c.At.After(v.proven.At) {
-		v.proven = project.Claim{Seq: c.Seq, At: c.At.UTC().Truncate(time.Millisecond)}
+		v.proven = proof.Claim{Seq: c.Seq, At: c.At.UTC().Truncate(time.Millisecond)}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 // Views is room_c in memory: project.Views, query.Views, feed.Store, and for those who follow it follow.Store and
@@ -225,7 +226,7 @@ func (v *Views) Reset(_ context.Context, p project.Position) error {
 	defer v.mu.Unlock()
 	v.is, v.shadowed, v.areas, v.areasAt, v.parked, v.at = emptyTables(), false, nil, 0, nil, p
 	v.began()
-	v.parkedWrite, v.areasWrite, v.proven = v.write, v.write, project.Claim{}
+	v.parkedWrite, v.areasWrite, v.proven = v.write, v.write, proof.Claim{}
 	return nil
 }
 

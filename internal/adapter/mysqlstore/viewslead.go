@@ -9,7 +9,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
-	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 // Leader is room_c as its one writer uses it, for one term of a lease: project.Views and follow.Witness, beside all
@@ -111,7 +111,7 @@ var (
 )
 
 // Prove is follow.Witness.
-func (l *Leader) Prove(ctx context.Context, c project.Claim) error {
+func (l *Leader) Prove(ctx context.Context, c proof.Claim) error {
 	return l.transact(ctx, func(w *writing) error {
 		if at := millis(c.At); at > w.provenAt {
 			w.provenSeq, w.provenAt = c.Seq, at

@@ -17,6 +17,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 // batch is one transaction: so many rooms at this version, all on air, and one feed row.
@@ -85,7 +86,7 @@ func TestAnOldLeaderChangesNothing(t *testing.T) {
 	must(t, err)
 	for what, do := range map[string]func() error{
 		"Write":       func() error { _, err := old.Write(t.Context(), batch(4, 9)); return err },
-		"Prove":       func() error { return old.Prove(t.Context(), project.Claim{Seq: 9, At: time.UnixMilli(9)}) },
+		"Prove":       func() error { return old.Prove(t.Context(), proof.Claim{Seq: 9, At: time.UnixMilli(9)}) },
 		"Shadow":      func() error { return old.Shadow(t.Context()) },
 		"WriteShadow": func() error { return old.WriteShadow(t.Context(), batch(4, 9)) },
 		"Switch":      func() error { return old.Switch(t.Context()) },

@@ -10,6 +10,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 // standing is the row that says what holds of room_c; the schema says what each column means.
@@ -68,7 +69,7 @@ func (s *standing) told() follow.Standing {
 	return follow.Standing{
 		Copy: fmt.Sprintf("%s.%d", s.birth, s.copy), Write: s.written, Position: s.at,
 		ParkedWrite: s.parkedWrite, AreasWrite: s.areasWrite,
-		Proven: project.Claim{Seq: s.provenSeq, At: goTime(s.provenAt)}, Drained: s.drained,
+		Proven: proof.Claim{Seq: s.provenSeq, At: goTime(s.provenAt)}, Drained: s.drained,
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
-	"github.com/greenroomlive/greenroom/internal/flow/proof"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
@@ -116,9 +115,6 @@ type Position struct {
 	// rebuild after a loss runs; then a missing card proves nothing.
 	Complete bool
 }
-
-// Claim is proof.Claim.
-type Claim = proof.Claim
 
 // Batch is one transaction's worth of views.
 type Batch struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 func changesCopy(t *testing.T, w *followedWorld) {
@@ -33,7 +34,7 @@ func changesCopy(t *testing.T, w *followedWorld) {
 	w.must(w.Store.Shadow(w.ctx()))
 	w.must(w.Store.WriteShadow(w.ctx(), project.Batch{Cards: []view.RoomCard{card(1, 1)}}))
 	w.must(w.Store.Drop(w.ctx()))
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 1, At: time.UnixMilli(5000)}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 1, At: time.UnixMilli(5000)}))
 	stays("writing")
 	before := w.standing().Write
 	w.must(w.Store.Shadow(w.ctx()))
@@ -94,7 +95,7 @@ func staysDrained(t *testing.T, w *followedWorld) {
 }
 
 func followedSurvives(t *testing.T, w *followedWorld) {
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 1, At: time.UnixMilli(5000)}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 1, At: time.UnixMilli(5000)}))
 	w.write(project.Batch{Cards: []view.RoomCard{card(1, 5)}, Feed: []project.FeedRow{row(1, 1, "one")}, Position: at(1),
 		Areas: []view.Area{{ID: 1, Name: "x"}}, AreasVersion: 3, Park: []project.Parked{{Room: 2, Reason: "why"}}})
 	w.must(w.Store.Drain(w.ctx(), true))

@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 )
 
 func numbersWrites(t *testing.T, w *followedWorld) {
@@ -124,9 +125,9 @@ func tellsHeld(t *testing.T, w *followedWorld) {
 	same(t, "before anything", slices.Collect(maps.Keys(w.held())), nil)
 	before := w.standing().ParkedWrite
 	w.write(project.Batch{Park: []project.Parked{{Room: 1, Reason: "nothing is proven yet"}}})
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 3, At: time.UnixMilli(5000)}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 3, At: time.UnixMilli(5000)}))
 	w.write(project.Batch{Park: []project.Parked{{Room: 1, Reason: "again"}, {Room: 2, Reason: "why"}}})
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 4, At: time.UnixMilli(6000)}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 4, At: time.UnixMilli(6000)}))
 	if got, want := w.held(), (map[ident.RoomID]int64{1: 0, 2: 5000}); !maps.Equal(got, want) {
 		t.Errorf("held: %v, want %v", got, want)
 	}
@@ -149,18 +150,18 @@ func keepsProof(t *testing.T, w *followedWorld) {
 		t.Errorf("an empty store proves %+v", s.Proven)
 	}
 	at := time.Date(2026, 11, 22, 12, 0, 0, 999_999_999, time.UTC)
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 7, At: at}))
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 6, At: at.Add(-time.Second)}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 7, At: at}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 6, At: at.Add(-time.Second)}))
 	got := w.standing().Proven
 	if want := at.Truncate(time.Millisecond); got.Seq != 7 || !got.At.Equal(want) {
 		t.Errorf("the proof is %+v, want 7 at %v: the latest, never rounded up", got, want)
 	}
-	w.must(w.Store.Prove(w.ctx(), project.Claim{Seq: 8, At: at.Add(time.Second)}))
+	w.must(w.Store.Prove(w.ctx(), proof.Claim{Seq: 8, At: at.Add(time.Second)}))
 	if got := w.standing().Proven; got.Seq != 8 {
 		t.Errorf("a later proof was not taken: %+v", got)
 	}
 	w.must(w.Store.Reset(w.ctx(), *at2()))
-	if got := w.standing().Proven; got != (project.Claim{}) {
+	if got := w.standing().Proven; got != (proof.Claim{}) {
 		t.Errorf("what was proven of another log still stands: %+v", got)
 	}
 }
