@@ -190,7 +190,7 @@ func (n *node) Drain(_ context.Context, drained bool) error {
 }
 
 func (n *node) ListParked(_ context.Context, all bool, before int64, limit int) ([]*opsv1.Parked, error) {
-	return []*opsv1.Parked{{Id: before, Attempts: int32(limit), Reason: map[bool]string{true: "all"}[all]}}, nil //nolint:gosec // small
+	return []*opsv1.Parked{{Id: before, Attempts: int32(limit), Reason: map[bool]string{true: "all"}[all]}}, nil
 }
 
 func (n *node) Redrive(_ context.Context, id int64) (*opsv1.Parked, error) {

@@ -25,7 +25,7 @@ func operate[Q, A any](ctx context.Context, z *Zone, req *Q, call func(opsv1.Ops
 
 // ListParked lists up to limit dead letters of the zone, 201 at most, with ids below before (0: from the newest).
 func (z *Zone) ListParked(ctx context.Context, all bool, before int64, limit int) ([]*opsv1.Parked, error) {
-	req := &opsv1.ListParkedRequest{All: all, PageSize: int32(limit)} //nolint:gosec // the door bounds it
+	req := &opsv1.ListParkedRequest{All: all, PageSize: int32(limit)}
 	if before > 0 {
 		req.PageToken = strconv.FormatInt(before, 10)
 	}
@@ -46,7 +46,7 @@ func (z *Zone) Redrive(ctx context.Context, id int64) (*opsv1.Parked, error) {
 
 // TraceRoom shows a room's way as the zone's projector saw it, or another node while there is none.
 func (z *Zone) TraceRoom(ctx context.Context, id int64, limit int) (*opsv1.TraceRoomResponse, error) {
-	return operate(ctx, z, &opsv1.TraceRoomRequest{Id: id, Limit: int32(limit)}, opsv1.OpsServiceClient.TraceRoom) //nolint:gosec // at most 50
+	return operate(ctx, z, &opsv1.TraceRoomRequest{Id: id, Limit: int32(limit)}, opsv1.OpsServiceClient.TraceRoom)
 }
 
 // ListHot shows what a crowd reads at one node.

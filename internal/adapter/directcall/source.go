@@ -60,7 +60,7 @@ func (s *Source) Head(ctx context.Context) (project.Head, error) {
 // Events is project.Source. An event that cannot be read is handed on as far as it can be: the log does not stop
 // at it, and whoever applies it finds its checksum wrong and parks its room.
 func (s *Source) Events(ctx context.Context, after ident.FeedSeq, limit int) ([]event.RoomEvent, error) {
-	a, err := read(ctx, s, &sourcev1.EventsRequest{After: int64(after), Limit: int32(limit)}, sourcev1.SourceServiceClient.Events) //nolint:gosec // the door bounds it
+	a, err := read(ctx, s, &sourcev1.EventsRequest{After: int64(after), Limit: int32(limit)}, sourcev1.SourceServiceClient.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (s *Source) Snapshot(ctx context.Context, id ident.RoomID) (view.RoomCard, 
 
 // Snapshots is project.Source.
 func (s *Source) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([]view.RoomCard, error) {
-	a, err := read(ctx, s, &sourcev1.SnapshotsRequest{After: int64(after), Limit: int32(limit)}, sourcev1.SourceServiceClient.Snapshots) //nolint:gosec // the door bounds it
+	a, err := read(ctx, s, &sourcev1.SnapshotsRequest{After: int64(after), Limit: int32(limit)}, sourcev1.SourceServiceClient.Snapshots)
 	if err != nil {
 		return nil, err
 	}
