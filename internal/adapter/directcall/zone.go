@@ -95,7 +95,7 @@ func (z *Zone) Standing(ctx context.Context) *opsv1.ViewerZone {
 			return nil
 		})
 	}
-	_ = all.Wait()                                                         // none fails: a fault is what is to be shown
+	_ = all.Wait() // none fails: a fault is what is to be shown
 	out := &opsv1.ViewerZone{Name: z.name, Nodes: int32(len(z.Endpoints))}
 	var best *ingestv1.Standing
 	for i, s := range said {
