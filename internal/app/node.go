@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -86,7 +87,7 @@ func openNode(ctx context.Context, s *Serve, token string) (n *fleetNode, err er
 	host, _ := os.Hostname()
 	n.me.ID = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])
 	if n.at.internal != nil {
-		n.me.Addr = n.at.internal.Addr().String()
+		n.me.Addr = cmp.Or(s.Advertise, n.at.internal.Addr().String())
 	}
 	if n.tracing, err = newTracing(ctx, s.OTLPEndpoint); err != nil {
 		return nil, err

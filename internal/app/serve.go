@@ -34,6 +34,7 @@ type Serve struct {
 	NATSCA          string   `name:"nats-ca" env:"GREENROOM_NATS_CA" type:"existingfile" placeholder:"FILE" help:"Certificates that sign those of the NATS servers."`
 
 	InternalAddr   string   `default:"127.0.0.1:8081" help:"Where the fleet's own processes call this one: direct calls, the log, operators."`
+	Advertise      string   `name:"internal-advertise" env:"GREENROOM_INTERNAL_ADVERTISE" placeholder:"HOST:PORT" help:"Where they reach this process, when that is not --internal-addr."`
 	InternalSecret string   `placeholder:"TEXT" help:"Shared secret of those calls."`
 	Internal       []string `placeholder:"ZONE=HOST:PORT" help:"Where the viewer nodes of each zone take those calls: for the direct courier and the operators."`
 	Source         []string `placeholder:"HOST:PORT" help:"Where the home zone's xanchor processes take them: for views that lack something."`

@@ -61,7 +61,11 @@ func (f *Fleet) open(out io.Writer, needs []string) (*yard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &yard{plan: newPlan(f.Dir, s.BasePort, with, secrets), state: s, out: out}, nil
+	detours, err := loadDetours(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return &yard{plan: newPlan(f.Dir, s.BasePort, with, secrets, detours...), state: s, out: out}, nil
 }
 
 // change opens the fleet for a command that changes it; unlock when it is done.
@@ -286,7 +290,7 @@ func (c *downCmd) Run(ctx context.Context, out io.Writer, f *Fleet) error {
 // wipe removes what a fleet puts into its folder, and the folder when nothing else is in it: somebody may have taken
 // a folder with a life of its own.
 func (y *yard) wipe() error {
-	all := []string{"data", "conf", "log", jwksFile, keyFile, internalFile, databaseFile, "ops-token", lockFile, stateFile}
+	all := []string{"data", "conf", "log", jwksFile, keyFile, internalFile, databaseFile, "ops-token", lockFile, detoursFile, stateFile}
 	var failed error
 	for _, name := range all {
 		failed = errors.Join(failed, os.RemoveAll(filepath.Join(y.folder, name)))

@@ -21,9 +21,9 @@ func roomC(zone string) string { return "room_c_" + zone }
 // databaseUser may do everything with the databases of the fleet, and nothing else.
 const databaseUser = "greenroom"
 
-// dsn is how a node reaches a database.
-func (p *plan) dsn(database string) string {
-	return fmt.Sprintf("%s:%s@tcp(%s)/%s", databaseUser, p.secrets.database, p.mariadb.addr("sql"), database)
+// dsn is how a process reaches a database.
+func (p *plan) dsn(m *process, database string) string {
+	return fmt.Sprintf("%s:%s@tcp(%s)/%s", databaseUser, p.secrets.database, p.way(m, p.mariadb, "sql"), database)
 }
 
 // describe fills in how a process is run.
@@ -89,7 +89,7 @@ func dial(ctx context.Context, addr string) (net.Conn, error) {
 func (p *plan) describeNATS(m *process) {
 	c := stage.NATSConf{Name: m.name, Client: m.addr("nats"), Monitor: m.addr("monitor"), Disk: m.dir}
 	if m == p.leaf {
-		c.Domain, c.Remotes = m.zone, addresses(p.nats, "leaf")
+		c.Domain, c.Remotes = m.zone, p.ways(m, p.nats, "leaf")
 	} else {
 		c.Domain, c.Leaves = stage.HomeDomain, m.addr("leaf")
 		c.Route, c.Routes = m.addr("cluster"), addresses(p.nats, "cluster")
@@ -112,6 +112,10 @@ func (p *plan) describeNATS(m *process) {
 
 func (p *plan) describeRedis(m *process) {
 	m.line = append([]string{p.programs["redis-server"]}, stage.RedisArgs(m.addr("redis"), m.addr("bus"))...)
+	if told := p.way(nil, m, "redis"); told != m.addr("redis") {
+		_, port, _ := net.SplitHostPort(told) // a detour is on loopback, too
+		m.line = append(m.line, "--cluster-announce-port", port)
+	}
 	m.probe = func(ctx context.Context) error {
 		_, err := p.redisCLI(ctx, m.addr("redis"), "PING")
 		return err

@@ -29,13 +29,13 @@ func (p *plan) describeNode(m *process) {
 	var flags serve
 	switch {
 	case m == p.forward:
-		flags = p.forwarder()
+		flags = p.forwarder(m)
 	case m.kind == "xanchor":
-		flags = p.anchor()
+		flags = p.anchor(m)
 	case m.kind == "xroom":
 		flags = p.viewer(m)
 	default:
-		flags = p.watcher()
+		flags = p.watcher(m)
 	}
 	flags["zone"], flags["home"] = m.zone, home
 	flags["jwks"] = p.secrets.jwks
@@ -71,9 +71,9 @@ func leases(page []byte) (held []string) {
 }
 
 // anchor is a node of the B side.
-func (p *plan) anchor() serve {
+func (p *plan) anchor(m *process) serve {
 	return serve{
-		"role": []string{"xanchor"}, "room-b": p.dsn(roomB), "nats": p.natsURLs(home), "nats-replicas": natsServers, "internal": p.internals(),
+		"role": []string{"xanchor"}, "room-b": p.dsn(m, roomB), "nats": p.natsURLs(m), "nats-replicas": natsServers, "internal": p.internals(m),
 	}
 }
 
@@ -81,8 +81,9 @@ func (p *plan) anchor() serve {
 func (p *plan) viewer(m *process) serve {
 	flags := serve{
 		"role": []string{"xroom"}, "l1-mib": 256, // of each of them, on one machine
-		"room-c": p.dsn(roomC(m.zone)), "nats": p.natsURLs(m.zone), "nats-replicas": p.replicas(m.zone),
-		"l2-redis": addresses(p.redis, "redis"), "source": addresses(p.anchors, "internal"), "internal": p.internals(),
+		"room-c": p.dsn(m, roomC(m.zone)), "nats": p.natsURLs(m), "nats-replicas": p.replicas(m.zone),
+		"l2-redis": p.ways(m, p.redis, "redis"), "source": p.ways(m, p.anchors, "internal"), "internal": p.internals(m),
+		"internal-advertise": p.way(nil, m, "internal"),
 	}
 	if m.zone != home {
 		flags["nats-mirror-domain"] = stage.HomeDomain
@@ -91,36 +92,36 @@ func (p *plan) viewer(m *process) serve {
 }
 
 // forwarder takes commands in the zone that does not decide them.
-func (p *plan) forwarder() serve {
-	return serve{"role": []string{"xanchor"}, "home-command": addresses(p.anchors, "command")}
+func (p *plan) forwarder(m *process) serve {
+	return serve{"role": []string{"xanchor"}, "home-command": p.ways(m, p.anchors, "command")}
 }
 
 // watcher reads both ends.
-func (p *plan) watcher() serve {
+func (p *plan) watcher(m *process) serve {
 	return serve{
 		"role":   []string{"watch"},
-		"room-b": p.dsn(roomB), "room-c": p.dsn(roomC(home)), "nats": p.natsURLs(home), "nats-replicas": natsServers,
-		"source": addresses(p.anchors, "internal"), "internal": p.internals(),
+		"room-b": p.dsn(m, roomB), "room-c": p.dsn(m, roomC(home)), "nats": p.natsURLs(m), "nats-replicas": natsServers,
+		"source": p.ways(m, p.anchors, "internal"), "internal": p.internals(m),
 	}
 }
 
 // internals are the internal doors of all viewer nodes, as zone=host:port.
-func (p *plan) internals() []string {
+func (p *plan) internals(from *process) []string {
 	var out []string
 	for _, m := range slices.Concat(p.homeViewers, p.otherViewers) {
-		out = append(out, m.zone+"="+m.addr("internal"))
+		out = append(out, m.zone+"="+p.way(from, m, "internal"))
 	}
 	return out
 }
 
-// natsURLs are the servers that a zone's nodes connect to.
-func (p *plan) natsURLs(zone string) []string {
+// natsURLs are the servers that a node connects to: its zone's.
+func (p *plan) natsURLs(m *process) []string {
 	servers := p.nats
-	if zone == other {
+	if m.zone == other {
 		servers = []*process{p.leaf}
 	}
 	var out []string
-	for _, addr := range addresses(servers, "nats") {
+	for _, addr := range p.ways(m, servers, "nats") {
 		out = append(out, "nats://"+addr)
 	}
 	return out
@@ -137,7 +138,7 @@ func (p *plan) replicas(zone string) int {
 // migrate brings the tables of all databases up to date, before anybody wants them.
 func (p *plan) migrate(ctx context.Context) error {
 	path := p.conf("migrate", ".yaml")
-	text := p.yaml("migrate", serve{"room-b": p.dsn(roomB), "room-c": []string{p.dsn(roomC(home)), p.dsn(roomC(other))}})
+	text := p.yaml("migrate", serve{"room-b": p.dsn(nil, roomB), "room-c": []string{p.dsn(nil, roomC(home)), p.dsn(nil, roomC(other))}})
 	if err := replace(path, []byte(text)); err != nil {
 		return err
 	}

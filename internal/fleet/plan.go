@@ -74,6 +74,7 @@ type plan struct {
 	folder   string
 	programs programs
 	secrets  secrets
+	detours  []detour
 	waves    []wave
 
 	mariadb        *process
@@ -88,8 +89,8 @@ type plan struct {
 
 // newPlan lays the fleet out below the folder, on the block of ports that begins at base. Ports are handed out always
 // in the same order, so that the base alone tells who listens where.
-func newPlan(folder string, base int, with programs, s secrets) *plan {
-	p := &plan{folder: folder, programs: with, secrets: s}
+func newPlan(folder string, base int, with programs, s secrets, detours ...detour) *plan {
+	p := &plan{folder: folder, programs: with, secrets: s, detours: detours}
 	ports := &block{next: base}
 	p.layEngines(ports)
 	p.layNodes(ports)

@@ -160,8 +160,9 @@ type NATSConf struct {
 	Remotes []string
 }
 
-// String is the configuration file. Pings are frequent: a member that is frozen, and whose connections stay open, is
-// given up after three seconds instead of minutes.
+// String is the configuration file. Nobody advertises the others: whoever connects knows all of them, and may know them
+// by other addresses, behind a proxy or in another network. Pings are frequent: a member that is frozen, and whose
+// connections stay open, is given up after three seconds instead of minutes.
 func (c NATSConf) String() string {
 	text := fmt.Sprintf(`server_name: %q
 listen: %q
@@ -181,11 +182,12 @@ jetstream {
   name: greenroom
   listen: %q
   routes: [%s]
+  no_advertise: true
 }
 `, c.Route, urls("nats-route", c.Routes))
 	}
 	if c.Leaves != "" {
-		text += fmt.Sprintf("leafnodes { listen: %q }\n", c.Leaves)
+		text += fmt.Sprintf("leafnodes { listen: %q, no_advertise: true }\n", c.Leaves)
 	}
 	if len(c.Remotes) > 0 {
 		text += fmt.Sprintf(`leafnodes {
