@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
@@ -39,7 +41,7 @@ type Heart struct {
 	logger   *slog.Logger
 }
 
-// NewHeart wires a heart; each beat goes by all couriers.
+// NewHeart wires a heart; each beat goes by all couriers at once.
 func NewHeart(log Frontier, clock func() time.Time, logger *slog.Logger, couriers ...BeatCourier) *Heart {
 	return &Heart{log: log, couriers: couriers, clock: clock, logger: logger}
 }
@@ -68,10 +70,9 @@ func (h *Heart) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var all errgroup.Group // at once: a zone that hangs must not make the others look old
 	for _, c := range h.couriers {
-		if e := c.Beat(ctx, event.Beat{Epoch: epoch, Seq: seq, At: at}); e != nil {
-			err = e // the other courier may do better
-		}
+		all.Go(func() error { return c.Beat(ctx, event.Beat{Epoch: epoch, Seq: seq, At: at}) })
 	}
-	return err
+	return all.Wait()
 }

@@ -45,6 +45,16 @@ func (c *chest) Beat(ctx context.Context, b event.Beat) error {
 	return c.err
 }
 
+// deaf counts beats that come when their time is over.
+type deaf struct{ late int }
+
+func (d *deaf) Beat(ctx context.Context, _ event.Beat) error {
+	if ctx.Err() != nil {
+		d.late++
+	}
+	return nil
+}
+
 // beating runs a heart for a while.
 func beating(t *testing.T, f *frontier, d time.Duration, couriers ...relay.BeatCourier) {
 	t.Helper()
@@ -88,7 +98,11 @@ func TestNothingStopsTheHeart(t *testing.T) {
 		if len(hears.beats) != 0 {
 			t.Error("a beat of a log that did not answer")
 		}
-		beating(t, &frontier{seq: 7}, 10*time.Second, hears, &chest{hangs: true})
+		heeds := &deaf{}
+		beating(t, &frontier{seq: 7}, 10*time.Second, &chest{hangs: true}, heeds, hears)
+		if heeds.late > 0 {
+			t.Errorf("%d beats came to a courier after another one had used up their time", heeds.late)
+		}
 		if n := len(hears.beats); n < 20 {
 			t.Errorf("%d beats in 10 s beside a courier that hangs", n)
 		}
