@@ -3,6 +3,7 @@ package natsbus
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -34,7 +35,7 @@ func (b *Bus) Beat(_ context.Context, beat event.Beat) error {
 
 // Beats implements project.Beats. It outlives the connection's faults.
 func (b *Bus) Beats(ctx context.Context, hear func(event.Beat)) error {
-	sub, err := b.conn.Subscribe(beatSubject, func(m *nats.Msg) {
+	err := listen(ctx, b.conn, beatSubject, beatsWaiting, maxBeat, func(m *nats.Msg) {
 		beat, err := wire.UnmarshalBeat(m.Data)
 		if err != nil {
 			b.cfg.Log.Warn("a message that is no beat is dropped", "bytes", len(m.Data), "error", err)
@@ -45,10 +46,31 @@ func (b *Bus) Beats(ctx context.Context, hear func(event.Beat)) error {
 	if err != nil {
 		return fmt.Errorf("natsbus: listen to beats: %w", err)
 	}
+	return nil
+}
+
+// listen calls hear with each message under the subject until ctx ends, one after the other, and never after it has
+// returned. So many wait, of so many bytes on average; the client drops those beyond.
+func listen(ctx context.Context, conn *nats.Conn, subject string, waiting, bytes int, hear func(*nats.Msg)) error {
+	var mu sync.Mutex
+	ended := false
+	sub, err := conn.Subscribe(subject, func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended {
+			hear(m)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only when the connection has closed before us
-	if err := sub.SetPendingLimits(beatsWaiting, beatsWaiting*maxBeat); err != nil {
-		return fmt.Errorf("natsbus: listen to beats: %w", err)
+	if err := sub.SetPendingLimits(waiting, waiting*bytes); err != nil {
+		return err
 	}
 	<-ctx.Done()
+	mu.Lock()
+	defer mu.Unlock()
+	ended = true
 	return nil
 }

@@ -195,7 +195,16 @@ type pulse struct {
 	relay.Bus
 	relay.BeatCourier
 	project.Queue
-	ear project.Beats
+	ear  project.Beats
+	home *nats.Conn
+}
+
+// Beat returns when home has it: one that is still on its way there is heard by who comes later.
+func (p pulse) Beat(ctx context.Context, b event.Beat) error {
+	if err := p.BeatCourier.Beat(ctx, b); err != nil {
+		return err
+	}
+	return p.home.Flush()
 }
 
 func (p pulse) Beats(ctx context.Context, hear func(event.Beat)) error { return p.ear.Beats(ctx, hear) }
@@ -206,8 +215,9 @@ func TestWordsReachTheOtherZone(t *testing.T) {
 	t.Run("beats", func(t *testing.T) {
 		bustest.RunBeats(t, func(t *testing.T) bustest.Pulse {
 			f.empty(t)
-			home, b := f.bus(t, f.atHome(t), nil), f.mirror(t, f.atB(t), nil)
-			return pulse{home, home, b, b}
+			conn := f.atHome(t)
+			home, b := f.bus(t, conn, nil), f.mirror(t, f.atB(t), nil)
+			return pulse{home, home, b, b, conn}
 		})
 	})
 	t.Run("hot rooms", func(t *testing.T) {

@@ -173,7 +173,9 @@ func (c *consumption) takeFloor(ctx context.Context, stream jetstream.Stream) er
 	consumer, err := stream.Consumer(ctx, c.cfg.Durable)
 	switch {
 	case err == nil:
-		c.floor = consumer.CachedInfo().AckFloor.Stream
+		// One that has acknowledged nothing yet may say 0, wherever it began.
+		info := consumer.CachedInfo()
+		c.floor = max(info.AckFloor.Stream, max(info.Config.OptStartSeq, 1)-1)
 	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return fmt.Errorf("natsbus: find consumer: %w", err)
 	}

@@ -2,6 +2,7 @@ package natsbus_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,15 @@ import (
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets four clusters live at a time, however few cores there are: most of their tests' time goes by between
+// a leader's death and the election of the next.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience ends a wait that will not be rewarded; it is no measurement.
 const patience = time.Minute

@@ -11,8 +11,12 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 )
 
-// newsWaiting bounds the words that wait to be heard; each says all that the ones before it said.
-const newsWaiting = 16
+// newsWaiting bounds the words that wait to be heard; each says all that the ones before it said, which takes no bytes
+// but those of its head.
+const (
+	newsWaiting = 16
+	maxNews     = 64
+)
 
 // News is follow.News on a connection, which it does not own: plain NATS under a subject of its own for each zone, since
 // another zone's room_c is no news here, and for each log.
@@ -44,14 +48,8 @@ func (n *News) Tell() {
 
 // Hear is follow.News. It outlives the connection's faults.
 func (n *News) Hear(ctx context.Context, f func()) error {
-	sub, err := n.conn.Subscribe(n.subject, func(*nats.Msg) { f() })
-	if err != nil {
+	if err := listen(ctx, n.conn, n.subject, newsWaiting, maxNews, func(*nats.Msg) { f() }); err != nil {
 		return fmt.Errorf("natsbus: listen to news: %w", err)
 	}
-	defer func() { _ = sub.Unsubscribe() }() // fails only when the connection has closed before us
-	if err := sub.SetPendingLimits(newsWaiting, -1); err != nil {
-		return fmt.Errorf("natsbus: listen to news: %w", err)
-	}
-	<-ctx.Done()
 	return nil
 }
