@@ -95,7 +95,7 @@ func openNode(ctx context.Context, s *Serve, token string) (n *fleetNode, err er
 	n.config = n.newConfig()
 	n.ready = n.isReady
 	for _, r := range roles { // in their order: the bus of a process that has room_b tells its log from others
-		if !s.has(r.name) {
+		if r.open == nil || !s.has(r.name) {
 			continue
 		}
 		if err = r.open(n); err != nil {

@@ -20,29 +20,45 @@ type role struct {
 // roles is who may live in a process.
 var roles = []role{
 	{
-		"xanchor", "rooms, keys and sessions: commands and media servers; of all of them one sequences the log. In a zone that is not home it forwards commands there.",
-		func(s *Serve) error {
+		name: "xroom-management", does: "room control. It has no parts in this version: name it beside xanchor, and it is there when it has.",
+		needs: beside,
+	},
+	{
+		name: "xroom-extend", does: "extensions and audience. It has no parts in this version either.",
+		needs: beside,
+	},
+	{
+		name: "xanchor", does: "rooms, keys and sessions: commands and media servers; of all of them one sequences the log. In a zone that is not home it forwards commands there.",
+		needs: func(s *Serve) error {
 			if !s.atHome() {
 				return errors.Join(required("--home-command", s.HomeCommand...), required("--internal-secret", s.InternalSecret))
 			}
 			return errors.Join(required("--room-b", s.RoomB), required("--nats", s.NATS...), required("--internal-secret", s.InternalSecret))
 		},
-		(*fleetNode).openAnchor,
+		open: (*fleetNode).openAnchor,
 	},
 	{
-		"xroom", "viewers' reads in one zone; of all of the zone one writes its views.",
-		func(s *Serve) error {
+		name: "xroom", does: "viewers' reads in one zone; of all of the zone one writes its views.",
+		needs: func(s *Serve) error {
 			return errors.Join(required("--room-c", s.RoomC), required("--nats", s.NATS...), required("--source", s.Source...), required("--internal-secret", s.InternalSecret))
 		},
-		(*fleetNode).openViewers,
+		open: (*fleetNode).openViewers,
 	},
 	{
-		"watch", "the console and the operators' desk.",
-		func(s *Serve) error {
+		name: "watch", does: "the console and the operators' desk.",
+		needs: func(s *Serve) error {
 			return errors.Join(required("--room-b", s.RoomB), required("--room-c", s.RoomC), required("--nats", s.NATS...))
 		},
-		(*fleetNode).openWatch,
+		open: (*fleetNode).openWatch,
 	},
+}
+
+// beside refuses a process that would do nothing.
+func beside(s *Serve) error {
+	if s.has("xanchor") || s.has("xroom") || s.has("watch") {
+		return nil
+	}
+	return errors.New("it has no parts in this version; name another role beside it")
 }
 
 func required(flag string, values ...string) error {

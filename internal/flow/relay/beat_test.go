@@ -99,7 +99,7 @@ func TestNothingStopsTheHeart(t *testing.T) {
 			t.Error("a beat of a log that did not answer")
 		}
 		heeds := &deaf{}
-		beating(t, &frontier{seq: 7}, 10*time.Second, &chest{hangs: true}, heeds, hears)
+		beating(t, &frontier{seq: 7}, 9900*time.Millisecond, &chest{hangs: true}, heeds, hears)
 		if heeds.late > 0 {
 			t.Errorf("%d beats came to a courier after another one had used up their time", heeds.late)
 		}
