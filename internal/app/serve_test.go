@@ -26,7 +26,7 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 		"--node":                     func(s *Serve) { s.Node = 1024 },
 		"zone=host:port":             func(s *Serve) { s.Internal = []string{"127.0.0.1:1"} },
 		"missing port":               func(s *Serve) { s.Internal = []string{"a=127.0.0.1"} },
-		"--home-command":             func(s *Serve) { s.Zone, s.HomeCommand = "b", []string{"http://home"} },
+		"--home-command":             func(s *Serve) { s.Zone, s.HomeCommand = "b", []string{"home"} },
 	} {
 		s := whole()
 		change(s)
