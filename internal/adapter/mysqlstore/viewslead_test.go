@@ -73,6 +73,26 @@ func write(t testing.TB, views *mysqlstore.Leader, b project.Batch) []ident.Room
 	return taken
 }
 
+// TestTheFeedsEndStays: a writer that lost the answer to a COMMIT knows less than was stored, and takes the step again in
+// other pieces.
+func TestTheFeedsEndStays(t *testing.T) {
+	c := newRoomC(t)
+	views := c.lead()
+	for v := range ident.Version(5) {
+		write(t, views, batch(1, v+1))
+	}
+	if taken := write(t, views, batch(1, 3)); len(taken) > 0 {
+		t.Errorf("older rooms were taken: %v", taken)
+	}
+	holds(t, views, 1, 5)
+	other := batch(1, 6)
+	other.Position.Epoch, other.Position.Contiguous = "e2", 1
+	write(t, views, other)
+	if at, err := views.Position(t.Context()); err != nil || at.Epoch != "e2" || at.Contiguous != 1 {
+		t.Errorf("in another log it stands at %+v, %v", at, err)
+	}
+}
+
 // TestAnOldLeaderChangesNothing: whatever it still wants to write is NOT_LEADER, and says who leads.
 func TestAnOldLeaderChangesNothing(t *testing.T) {
 	c := newRoomC(t)

@@ -33,7 +33,7 @@ func (l *Leader) Write(ctx context.Context, b project.Batch) (taken []ident.Room
 			return err
 		}
 		if b.Position != nil {
-			w.at = *b.Position
+			w.follow(*b.Position)
 		}
 		return w.park(b)
 	})
@@ -41,6 +41,15 @@ func (l *Leader) Write(ctx context.Context, b project.Batch) (taken []ident.Room
 		return nil, err
 	}
 	return taken, nil
+}
+
+// follow takes the position of a batch. Of one log it never goes back: a writer that lost the answer to a COMMIT does not
+// know how far that went, and those who follow would take its next, shorter step for a store that lost transactions.
+func (w *writing) follow(to project.Position) {
+	if to.Epoch == w.at.Epoch {
+		to.Contiguous = max(to.Contiguous, w.at.Contiguous)
+	}
+	w.at = to
 }
 
 // newer picks the cards that are newer than what stands. Nobody else writes while we hold the lock, so what is asked
