@@ -401,6 +401,42 @@ func TestASlowHome(t *testing.T) {
 	}
 }
 
+// Requests that never come to their end are no reason to leave home alone.
+func TestASlowClientIsNotASlowHome(t *testing.T) {
+	h := newHome(t)
+	h.around = func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/slow") {
+				<-r.Context().Done()
+				return
+			}
+			inner.ServeHTTP(w, r)
+		})
+	}
+	at, _ := h.open("")
+	url, _ := forwarder(t, func(c *forward.Config) { c.AnswerTimeout = 50 * time.Millisecond }, at)
+	for range 4 {
+		body, rest := io.Pipe()
+		go func() { _, _ = io.WriteString(rest, "the beginning") }()
+		transport := &http.Transport{DisableKeepAlives: true}
+		req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/slow", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != http.StatusGatewayTimeout {
+			t.Errorf("half a request: %s", resp.Status)
+		}
+		_ = rest.Close()
+	}
+	if code, _, body := rest(t, "GET", url+"/v1/rooms", ""); code != http.StatusOK {
+		t.Errorf("a whole one after them: %d %s", code, body)
+	}
+}
+
 func TestARequestOfWhichSomethingWasReadHasOneHome(t *testing.T) {
 	// gRPC sends its body without a length: the second home gets it whole, because the first has read nothing of it.
 	h := newHome(t)

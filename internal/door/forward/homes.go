@@ -89,7 +89,7 @@ func (h *homes) RoundTrip(r *http.Request) (*http.Response, error) {
 		case err == nil:
 			door.breaker.Done(ticket, true)
 			return resp, nil
-		case r.Context().Err() != nil && !errors.Is(context.Cause(r.Context()), errSlow), body.failed.Load():
+		case body.failed.Load(), r.Context().Err() != nil && !(errors.Is(context.Cause(r.Context()), errSlow) && asked(r, body)):
 			door.breaker.Abandon(ticket) // the client's doing
 			return nil, err
 		}
@@ -105,6 +105,11 @@ func (h *homes) RoundTrip(r *http.Request) (*http.Response, error) {
 func harmless(r *http.Request, j *journey, body *untouched) bool {
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead
 	return !body.touched.Load() && (safe || !j.sent)
+}
+
+// asked reports that home has the whole request: before that its silence says nothing about it.
+func asked(r *http.Request, body *untouched) bool {
+	return r.Body == nil || r.Body == http.NoBody || body.ended.Load()
 }
 
 func (h *homes) send(r *http.Request, door *home, body *untouched, j *journey) (*http.Response, error) {
@@ -123,13 +128,17 @@ func (h *homes) send(r *http.Request, door *home, body *untouched, j *journey) (
 type untouched struct {
 	io.ReadCloser
 	touched atomic.Bool
+	ended   atomic.Bool // nothing more will come
 	failed  atomic.Bool // the client, not home, is at fault
 }
 
 func (b *untouched) Read(p []byte) (int, error) {
 	b.touched.Store(true)
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
+		b.ended.Store(true)
+	case err != nil:
 		b.failed.Store(true)
 	}
 	return n, err
