@@ -22,7 +22,8 @@ type Config struct {
 	// against who brings it. nil means always complete.
 	Complete func() bool
 	// Proven is a position and a moment: whatever was committed by then has none larger. The heartbeats
-	// of the feed carry it. nil, and the zero time, mean that nothing is proven.
+	// of the feed carry it, and a cursor beyond the end is held against it. The zero time means that nothing is
+	// proven; nil, that nobody could.
 	Proven func() (ident.FeedSeq, time.Time)
 }
 
@@ -58,9 +59,6 @@ func New(c Config) *Hub {
 	}
 	if c.Complete == nil {
 		c.Complete = func() bool { return true }
-	}
-	if c.Proven == nil {
-		c.Proven = func() (none ident.FeedSeq, never time.Time) { return none, never }
 	}
 	return &Hub{
 		store: c.Store, complete: c.Complete, proven: c.Proven,
@@ -144,7 +142,12 @@ func (h *Hub) Moved() <-chan struct{} {
 }
 
 // Proven is Config.Proven.
-func (h *Hub) Proven() (ident.FeedSeq, time.Time) { return h.proven() }
+func (h *Hub) Proven() (seq ident.FeedSeq, at time.Time) {
+	if h.proven != nil {
+		seq, at = h.proven()
+	}
+	return seq, at
+}
 
 // Tail is a watcher of all that will happen from now on.
 func (h *Hub) Tail() *Watcher {

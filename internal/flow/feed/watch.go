@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -27,21 +28,28 @@ type Watcher struct {
 	filter Filter
 }
 
-// Watch makes a watcher of what comes after a cursor; 0 is the beginning of what is kept.
+// Watch makes a watcher of what comes after a cursor; 0 is the beginning of what is kept. For a cursor that lies a
+// little beyond the end it waits, at most half a second.
 // INVALID_ARGUMENT for a cursor beyond the end (details.end) or a filter that is none, CURSOR_EXPIRED
 // (details.oldest) when events right after the cursor are no longer kept, NOT_READY while the feed is
-// being filled and its end is not known.
+// being filled and its end is not known, or lies so far behind the log that the cursor may be right (details.end).
 func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watcher, error) {
 	f, err := f.checked()
 	if err != nil {
 		return nil, err
 	}
 	complete := h.complete() // asked first: a fill that ends now has moved the end before
+	if complete {
+		h.reach(ctx, after)
+	}
 	w := h.Tail()
 	end := w.cursor
 	w.cursor, w.filter = after, f
 	if _, started := h.End(); !started || (after > end && !complete) {
 		return nil, fault.NotReady.New("the feed is being filled; its end is not known yet")
+	}
+	if after > end && h.late() {
+		return nil, fault.NotReady.New("the feed here ends at %d, and has not followed the log lately", end).With("end", end.String())
 	}
 	if after < 0 || after > end {
 		return nil, fault.InvalidArgument.New("cursor %d is not between 0 and the feed's end %d", after, end).
@@ -61,6 +69,44 @@ func (h *Hub) Watch(ctx context.Context, after ident.FeedSeq, f Filter) (*Watche
 		return nil, expired(after, oldest)
 	}
 	return w, nil
+}
+
+const (
+	// reachWithin is how long Watch waits for the feed to come to a cursor. Whoever was connected to a node that is a
+	// little ahead of this one comes with such a one, and must not hear that his log is gone.
+	reachWithin = 500 * time.Millisecond
+	// reachable is how far ahead it can be of a node that follows: more than a minute of events is nobody's little.
+	reachable = 1 << 16
+	// lateAfter is the age of its proof from which a node cannot know that a cursor is of no log. Several proofs a second
+	// come to a node that can.
+	lateAfter = 5 * time.Second
+)
+
+// reach waits a little until the feed has come to a cursor.
+func (h *Hub) reach(ctx context.Context, cursor ident.FeedSeq) {
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	for {
+		moved := h.Moved()
+		if end, started := h.End(); !started || cursor <= end || cursor-end > reachable {
+			return
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// late reports whether the log may have gone on for long without this node. A hub to which nobody proves anything, as
+// Config says, is never late.
+func (h *Hub) late() bool {
+	if h.proven == nil {
+		return false
+	}
+	_, at := h.proven()
+	return time.Since(at) > lateAfter
 }
 
 // Cursor is the position up to which everything was returned or filtered out.
