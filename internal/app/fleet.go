@@ -102,6 +102,9 @@ func (e *fleet) openViews(ctx context.Context, s *Serve, m *metrics, log *slog.L
 
 // logName is the name of the log that the views follow, by which L2 tells its rooms from those of another one.
 func (e *fleet) logName(ctx context.Context, log *slog.Logger) (name string, err error) {
+	if e.rooms != nil { // ask nobody: perhaps no other process has it, and this one does not serve yet
+		return e.rooms.Epoch(), nil
+	}
 	err = patiently(ctx, log, "the log's name", func() error {
 		at, err := e.views.Position(ctx)
 		if err != nil || at.Epoch != "" {
