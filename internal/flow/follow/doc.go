@@ -10,8 +10,8 @@
 // When room_c is another one than before, what was told is void:
 //
 //   - of another log, or of one that was put back from a backup: at once, and so are all places in the feed;
-//   - a complete copy, after a rebuild or a failover that lost transactions: at once, places in the feed stay;
-//   - one that was lost and is being filled again from the same log: once it is complete. Until then readers
+//   - a complete copy, after a rebuild: at once, places in the feed stay;
+//   - one that was lost, or that lacks transactions after a failover: once it has been filled again. Until then readers
 //     go on with what they have.
 //
 // A room_c that cannot be reached is waited for. Meanwhile readers keep what they have, and its age grows.

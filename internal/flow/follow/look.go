@@ -19,8 +19,10 @@ type place struct {
 	seen ident.FeedSeq
 	// mark is what was told: all cards that transactions up to mark.Write wrote, and the feed up to mark.Seq.
 	mark Mark
-	// owed: room_c was lost and is being filled again; once it is complete, what was told before is void.
+	// owed: room_c lost what was told of it and is being filled again; once it is complete, what was told before is
+	// void. lost is when that was found out.
 	owed bool
+	lost time.Time
 }
 
 // look brings the audience to where room_c stands.
@@ -76,6 +78,7 @@ func (f *Follower) align(s Standing) (another bool) {
 		at.seen = s.Contiguous
 		return false
 	}
+	exchanged := s.Copy != at.copy
 	at.copy, at.seen = s.Copy, s.Contiguous
 	f.held.relist()
 	switch {
@@ -84,18 +87,35 @@ func (f *Follower) align(s Standing) (another bool) {
 		f.proof.Void(s.Epoch, 0)
 		f.reset(0, s.Write) // no place in the feed of another log is one in this
 		f.advance(project.Change{Contiguous: s.Contiguous})
-	case s.Complete:
+	case exchanged && s.Complete && s.Contiguous >= at.mark.Seq:
 		f.renew(s)
 	default:
-		f.proof.Void(*log, at.mark.Seq)
-		at.owed, at.mark.Write = true, 0 // rows may soon speak of cards that it has taken already
+		f.lose(s)
 	}
 	return true
 }
 
+// lose keeps what readers have while room_c lacks it.
+func (f *Follower) lose(s Standing) {
+	at := &f.at
+	at.owed, at.lost = true, f.Clock()
+	at.mark.Write = 0 // rows may soon speak of cards that the new copy has taken already
+	f.proof.Void(*f.log.Load(), at.mark.Seq)
+	if s.Complete { // it went back, and readers who ask it are given what is older than was proven
+		at.mark.Write = s.Write
+		f.proof.Forget()
+	}
+}
+
+// found reports whether a room_c that had lost something has all of it again; or never will, because the log itself was
+// put back from a backup: then its projector proves that it ends before what was told.
+func (f *Follower) found(s Standing) bool {
+	return s.Complete && (s.Contiguous >= f.at.mark.Seq || s.Proven.At.After(f.at.lost))
+}
+
 // renew makes void what was told of another copy of the same log.
 func (f *Follower) renew(s Standing) {
-	if s.Contiguous < f.at.mark.Seq { // it has lost what others had proven
+	if s.Contiguous < f.at.mark.Seq { // what was proven of the rest never happened
 		f.proof.Void(s.Epoch, s.Contiguous)
 		f.proof.Forget()
 	}
@@ -135,7 +155,7 @@ func (f *Follower) advance(c project.Change) {
 // settle draws the consequences of a snapshot: everything that it shows is told, and its parked rooms are known.
 func (f *Follower) settle(s Standing) {
 	at := &f.at
-	if !s.Complete {
+	if !s.Complete || at.owed && !f.found(s) {
 		f.proof.Void(*f.log.Load(), at.mark.Seq)
 		return
 	}

@@ -79,7 +79,7 @@ type scene struct {
 	parked  map[ident.RoomID]bool
 	areas   ident.Version
 	fault   func(call string) error // of room_c, nil for none
-	looks   int
+	looks   atomic.Int64
 	page    int // of room_c
 
 	told    node
@@ -152,42 +152,46 @@ func (s *scene) breaks(fault func(call string) error) {
 // store is room_c as the node reaches it.
 type store struct{ s *scene }
 
-func (v store) ask(call string) error {
+// ask reaches room_c, or not.
+func (v store) ask(call string) (*memory.Views, error) {
+	v.s.act.Lock()
 	if v.s.between != nil {
-		v.s.act.Lock()
 		v.s.between(call)
-		v.s.act.Unlock()
 	}
+	v.s.act.Unlock()
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()
 	if call == "standing" {
-		v.s.looks++
+		v.s.looks.Add(1)
 	}
-	if v.s.fault == nil {
-		return nil
+	if v.s.fault != nil {
+		return v.s.views, v.s.fault(call)
 	}
-	return v.s.fault(call)
+	return v.s.views, nil
 }
 
 func (v store) Standing(ctx context.Context) (follow.Standing, error) {
-	if err := v.ask("standing"); err != nil {
+	views, err := v.ask("standing")
+	if err != nil {
 		return follow.Standing{}, err
 	}
-	return v.s.views.Standing(ctx)
+	return views.Standing(ctx)
 }
 
 func (v store) Since(ctx context.Context, after follow.Mark, limit int) (follow.Delta, error) {
-	if err := v.ask("since"); err != nil {
+	views, err := v.ask("since")
+	if err != nil {
 		return follow.Delta{}, err
 	}
-	return v.s.views.Since(ctx, after, min(limit, v.s.page))
+	return views.Since(ctx, after, min(limit, v.s.page))
 }
 
 func (v store) Held(ctx context.Context) (map[ident.RoomID]time.Time, error) {
-	if err := v.ask("held"); err != nil {
+	views, err := v.ask("held")
+	if err != nil {
 		return nil, err
 	}
-	return v.s.views.Held(ctx)
+	return views.Held(ctx)
 }
 
 // begin forgets what room_c holds.
