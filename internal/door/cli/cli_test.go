@@ -216,6 +216,10 @@ func TestOperatorsCommands(t *testing.T) {
 	if _, errs, status := h.run("rebuild"); status != statusFault || !strings.Contains(errs, "checksums differ") {
 		t.Errorf("status %d, %q", status, errs)
 	}
+	h.ops.replaced = true
+	if _, errs, status := h.run("rebuild"); status != statusFault || !strings.Contains(errs, "begin again") {
+		t.Errorf("under another writer: status %d, %q", status, errs)
+	}
 }
 
 func TestZones(t *testing.T) {
@@ -316,8 +320,9 @@ func TestHelpAndPluggedCommands(t *testing.T) {
 
 // fakeOps has one parked event, healed, and a rebuild that takes two looks.
 type fakeOps struct {
-	fail  string
-	looks int
+	fail     string
+	replaced bool // it knows of no rebuild
+	looks    int
 }
 
 func (o *fakeOps) letter() *opsv1.Parked {
@@ -356,6 +361,9 @@ func (o *fakeOps) Rebuild(context.Context) (*opsv1.RebuildProgress, error) {
 }
 
 func (o *fakeOps) RebuildProgress(context.Context) (*opsv1.RebuildProgress, error) {
+	if o.replaced {
+		return &opsv1.RebuildProgress{Phase: "idle"}, nil
+	}
 	if o.looks++; o.looks < 2 {
 		return o.Rebuild(nil) //nolint:staticcheck // it asks nothing of it
 	}

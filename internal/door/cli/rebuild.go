@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,8 +39,11 @@ func (c *rebuildCmd) Run(ctx context.Context, s *session) error {
 	defer tick.Stop()
 	for {
 		show(p)
-		if p.GetFinishedAt() != nil {
+		switch {
+		case p.GetFinishedAt() != nil:
 			return outcome(p)
+		case p.GetPhase() == "idle":
+			return errHandedOver
 		}
 		select {
 		case <-ctx.Done():
@@ -51,6 +55,9 @@ func (c *rebuildCmd) Run(ctx context.Context, s *session) error {
 		}
 	}
 }
+
+// errHandedOver: the process that rebuilt was restarted, or another one writes the views now, which knows of no rebuild.
+var errHandedOver = errors.New("the process that did the rebuild does not write the views any more; they are whole, but perhaps not the new ones: begin again")
 
 func outcome(p *greenroom.RebuildProgress) error {
 	if p.GetPhase() == "failed" {
