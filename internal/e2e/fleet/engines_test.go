@@ -1,0 +1,105 @@
+package fleet
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// engines are deaths and losses of what the fleet stands on.
+func engines() []row {
+	return []row{
+		{"kill -9: two of three NATS servers", func(s *scene) { s.kill("nats-1", "nats-3") }, true},
+		{"kill -9: NATS of zone b", func(s *scene) { s.kill("nats-b") }, false},
+		{"kill -9: a Redis master", func(s *scene) { s.kill(s.master()) }, true},
+		{"kill -9: MariaDB", func(s *scene) { s.kill("mariadb") }, true},
+		{"all NATS servers killed, their disks wiped", (*scene).wipeBroker, true},
+		{"Redis wiped", (*scene).wipeRedis, false},
+		{"all Redis servers gone", func(s *scene) { s.kill(s.names("redis")...) }, false},
+	}
+}
+
+func (s *scene) names(kind string) (out []string) {
+	for _, m := range s.of(kind, "") {
+		out = append(out, m.Process)
+	}
+	return out
+}
+
+// master is a Redis server that serves slots.
+func (s *scene) master() string {
+	s.look()
+	for _, m := range s.of("redis", "") {
+		if m.Leads != "" {
+			return m.Process
+		}
+	}
+	s.t.Fatal("no Redis server is a master")
+	return ""
+}
+
+func (s *scene) wipeBroker() {
+	servers := s.names("nats")
+	s.sky.takeDown(servers...)
+	s.do(append([]string{"kill"}, servers...)...)
+	for _, name := range servers {
+		if err := os.RemoveAll(filepath.Join(s.dir, "data", name)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	lasts(dead)
+	s.do(append([]string{"start"}, servers...)...)
+	s.sky.bring(servers...)
+}
+
+func (s *scene) wipeRedis() {
+	s.look()
+	for _, m := range s.of("redis", "") {
+		if m.Leads != "" {
+			s.redis(m.Process, "FLUSHALL")
+		}
+	}
+}
+
+// frozen are processes that stop for longer than their lease lasts, and go on as if nothing had been.
+func frozen() []row {
+	return []row{
+		{"SIGSTOP: the sequencing xanchor", func(s *scene) { s.freeze("xanchor", "a", sequencer) }, true},
+		{"SIGSTOP: the projecting xroom of b", func(s *scene) { s.freeze("xroom", "b", projector) }, false},
+	}
+}
+
+func (s *scene) freeze(kind, zone, lease string) {
+	leader := s.leader(kind, zone, lease)
+	s.sky.takeDown(leader)
+	s.do("kill", "--signal", "STOP", leader)
+	began := time.Now()
+	s.succeeded(kind, zone, lease, leader)
+	lasts(full(20*time.Second, 6*time.Second) - time.Since(began))
+	told := s.logged(leader)
+	s.do("kill", "--signal", "CONT", leader)
+	s.stepsDown(leader, lease, told)
+	s.sky.bring(leader)
+}
+
+// logged is how much a process has logged.
+func (s *scene) logged(process string) int {
+	text, err := os.ReadFile(filepath.Join(s.dir, "log", process+".log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return len(text)
+}
+
+// stepsDown waits until one that led says that it does not any more, and notes whether a write of it was fenced.
+func (s *scene) stepsDown(leader, lease string, logged int) {
+	s.t.Helper()
+	s.await("end of its leadership", s.said(leader, logged, "lead: not leading any more", lease))
+	text, _ := os.ReadFile(filepath.Join(s.dir, "log", leader+".log"))
+	for line := range strings.Lines(string(text[logged:])) {
+		if strings.Contains(line, "lead:") {
+			s.note("%s woke: %s", leader, why(line))
+		}
+	}
+}
