@@ -17,21 +17,32 @@ const sweepEvery = 250 * time.Millisecond
 
 const sweepBatch = 256
 
+// pauseShare of a lease is the longest pause between two answers of the store that lets sessions end: media servers
+// renew some three times a lease, and who missed one of them has renewed in time. leastPause keeps a short lease
+// from taking a slow look for a pause.
+const (
+	pauseShare = 4
+	leastPause = 4 * sweepEvery
+)
+
 // Leases ends sessions that nobody proved alive: the only way a room leaves LIVE without being
 // told. Any number may run against one store: each end is a transaction on the room, and the
 // second one finds nothing due.
 type Leases struct {
 	anchor *Anchor
 	log    *slog.Logger
+
+	heard, since time.Time // when the store last answered, and since when without a long pause; Run's alone
 }
 
 // NewLeases makes the sweeper.
 func NewLeases(a *Anchor, log *slog.Logger) *Leases { return &Leases{anchor: a, log: log} }
 
-// Run sweeps until ctx ends. It first waits one lease: while this process was down no media
-// server could renew, and a stream that runs must not be ended for our absence.
+// Run sweeps until ctx ends. It ends nothing before the store has answered for one lease without a long pause: while
+// this process or the store was away no media server could renew, and a stream that runs must not be ended for
+// our absence.
 func (l *Leases) Run(ctx context.Context) error {
-	wait := time.NewTimer(l.anchor.terms.Lease)
+	wait := time.NewTimer(0)
 	defer wait.Stop()
 	for {
 		select {
@@ -39,20 +50,38 @@ func (l *Leases) Run(ctx context.Context) error {
 			return nil
 		case <-wait.C:
 		}
-		if err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := l.sweep(ctx, l.present); err != nil && ctx.Err() == nil {
 			l.log.Warn("leases: sweep failed, will try again", "error", err)
 		}
 		wait.Reset(sweepEvery)
 	}
 }
 
+// present takes note that the store has answered, and says whether it has done so for a lease.
+func (l *Leases) present() bool {
+	now, lease := time.Now(), l.anchor.terms.Lease
+	if pause := now.Sub(l.heard); pause > max(lease/pauseShare, leastPause) {
+		if !l.heard.IsZero() {
+			l.log.Warn("leases: for a while nobody could renew; nothing ends for one lease", "pause", pause)
+		}
+		l.since = now
+	}
+	l.heard = now
+	return now.Sub(l.since) >= lease
+}
+
 // Sweep does what is due now, room by room; a room that fails is left for the next sweep and holds
 // up no other. A store that takes nothing ends the sweep.
 func (l *Leases) Sweep(ctx context.Context) error {
+	return l.sweep(ctx, func() bool { return true })
+}
+
+// sweep is Sweep if allowed, which is asked after each answer of the store.
+func (l *Leases) sweep(ctx context.Context, allowed func() bool) error {
 	a := l.anchor
 	for {
 		due, err := read(ctx, a, func(rd Reader) ([]ident.RoomID, error) { return rd.Due(a.now(), sweepBatch) })
-		if err != nil {
+		if err != nil || !allowed() {
 			return err
 		}
 		moved, err := l.expireAll(ctx, due)

@@ -158,6 +158,50 @@ func TestAmnesty(t *testing.T) {
 	})
 }
 
+// TestAmnestyAfterTheStoreWasAway: while nothing could be stored nobody could renew either, whether the sweeper was
+// told so or waited for the answer. Of two streams the one that runs lives on.
+func TestAmnestyAfterTheStoreWasAway(t *testing.T) {
+	for name, absent := range map[string]func(ctx context.Context, back <-chan struct{}) error{
+		"refused": func(_ context.Context, back <-chan struct{}) error {
+			select {
+			case <-back:
+				return nil
+			default:
+				return fault.StoreUnavailable.New("it is down")
+			}
+		},
+		"silent": func(ctx context.Context, back <-chan struct{}) error {
+			select {
+			case <-back:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world, at func(time.Duration), sweep func()) {
+				sweep()
+				at(20 * time.Second)
+				silent, running := w.goLive("1"), w.goLive("2")
+				back := make(chan struct{})
+				away := func(ctx context.Context) error { return absent(ctx, back) }
+				w.store.absent.Store(&away)
+				at(2 * time.Minute)
+				close(back)
+				at(2*time.Minute + 9*time.Second)
+				r, err := w.anchor.Renew(w.ctx(), media, publishing(running, "", "2"))
+				must(w, r, err)
+				at(2*time.Minute + 12*time.Second)
+				w.wantStory(running)
+				if s := w.room(silent).Session; s != nil {
+					t.Errorf("nobody has renewed since, and the session is %+v", s)
+				}
+			})
+		})
+	}
+}
+
 // TestSweepPassesAFailingRoom: a room that cannot be saved holds up no other.
 func TestSweepPassesAFailingRoom(t *testing.T) {
 	w := newWorld(t)

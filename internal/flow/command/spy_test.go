@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -20,6 +21,8 @@ import (
 type spy struct {
 	*memory.Rooms
 	failing map[ident.RoomID]error
+	// absent, if there is one, answers in the place of the store when something is read; nil: it is back.
+	absent atomic.Pointer[func(context.Context) error]
 
 	mu      sync.Mutex
 	answers []savedAnswer
@@ -29,6 +32,15 @@ type spy struct {
 type savedAnswer struct {
 	id     command.AnswerID
 	answer command.Answer
+}
+
+func (s *spy) Read(ctx context.Context, view func(command.Reader) error) error {
+	if absent := s.absent.Load(); absent != nil {
+		if err := (*absent)(ctx); err != nil {
+			return err
+		}
+	}
+	return s.Rooms.Read(ctx, view)
 }
 
 var errRehearsal = errors.New("this run is void")
