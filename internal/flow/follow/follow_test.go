@@ -354,6 +354,18 @@ func TestTheWitnessProvesWithoutBeats(t *testing.T) {
 	})
 }
 
+func TestAWitnessWhoseClockRunsAheadDoesNotStopTheAge(t *testing.T) {
+	onScene(t, func(s *scene) {
+		s.commit(1)
+		s.apply(s.missing()...)
+		s.must(s.views.Prove(t.Context(), proof.Claim{Seq: s.at, At: time.Now().Add(time.Hour)}))
+		s.pass(10 * time.Second) // the projector is dead, and nobody beats
+		if s.age() < 9*time.Second || s.age() > 10*time.Second {
+			t.Errorf("what was proven ten seconds ago is %s old", s.age())
+		}
+	})
+}
+
 func TestDrained(t *testing.T) {
 	onScene(t, func(s *scene) {
 		for _, drained := range []bool{true, false} {

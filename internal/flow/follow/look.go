@@ -9,6 +9,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
+	"github.com/greenroomlive/greenroom/internal/flow/proof"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 )
 
@@ -23,6 +24,9 @@ type place struct {
 	// void. lost is when that was found out.
 	owed bool
 	lost time.Time
+	// left is the projector's proof as room_c has it, claim the same as of the moment at which it was first seen: one
+	// from a clock that runs ahead must not grow younger with each look.
+	left, claim proof.Claim
 }
 
 // look brings the audience to where room_c stands.
@@ -165,8 +169,11 @@ func (f *Follower) settle(s Standing) {
 	f.held.free()
 	f.proof.Stands(s.Epoch, at.mark.Seq)
 	f.proof.Filled()
-	if !s.Proven.At.IsZero() {
-		f.proof.Take(s.Epoch, s.Proven.HeldBack(f.Clock()))
+	if s.Proven != at.left {
+		at.left, at.claim = s.Proven, s.Proven.HeldBack(f.Clock())
+	}
+	if !at.claim.At.IsZero() {
+		f.proof.Take(s.Epoch, at.claim)
 	}
 }
 
