@@ -12,6 +12,7 @@ package ingestapi
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -28,6 +29,10 @@ const (
 	maxEpoch  = 64
 	maxReason = 200
 )
+
+// applyWithin is how long a page may take, whatever its caller waits: that is 20 ms, and a transaction which is given up in
+// the middle costs its connection, holds its locks until the database notices, and leaves open whether it happened.
+const applyWithin = 2 * time.Second
 
 // Config is what a Door is made of.
 type Config struct {
@@ -76,6 +81,8 @@ func (d *Door) Push(ctx context.Context, req *ingestv1.PushRequest) (*ingestv1.P
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyWithin)
+	defer cancel()
 	return &ingestv1.PushResponse{}, in.Push(ctx, events)
 }
 

@@ -37,7 +37,10 @@ func (n *node) Entrance() (Entrance, string) {
 	return n, ""
 }
 
-func (n *node) Push(_ context.Context, events []event.RoomEvent) error {
+func (n *node) Push(ctx context.Context, events []event.RoomEvent) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	n.events = append(n.events, events...)
 	return n.fails
 }
@@ -119,6 +122,16 @@ func TestAPageIsTakenWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%d events of bad pages were applied", len(n.events))
 	}
 	if _, err := d.Push(t.Context(), &ingestv1.PushRequest{Page: pageOf(t, wire.PageEvents)}); err != nil || len(n.events) != wire.PageEvents {
+		t.Errorf("%d events were applied: %v", len(n.events), err)
+	}
+}
+
+// A caller that gives up breaks off nothing.
+func TestAPageIsAppliedToItsEnd(t *testing.T) {
+	n := &node{}
+	ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+	leave()
+	if _, err := open(n).Push(ctx, &ingestv1.PushRequest{Page: pageOf(t, 1)}); err != nil || len(n.events) != 1 {
 		t.Errorf("%d events were applied: %v", len(n.events), err)
 	}
 }
