@@ -19,15 +19,15 @@ import (
 // fleet is the profile of a process among others: the engines are elsewhere, and shared. Beside profile.go this file is
 // the only place that knows them.
 type fleet struct {
-	conn   *nats.Conn
-	bus    *natsbus.Bus
-	source *directcall.Source
+	conn    *nats.Conn
+	bus     *natsbus.Bus
+	commits *natsbus.News // of what each process commits, for the sequencer
+	source  *directcall.Source
 
 	// The B side's; nil in a process without it.
 	rooms   *mysqlstore.Rooms
 	leasesB *mysqlstore.Leases
 	number  *mysqlstore.Node
-	commits *natsbus.News // for the sequencer, of what others committed
 
 	// The viewers' side's; nil in a process without it.
 	views   *mysqlstore.Views
@@ -65,6 +65,7 @@ func (e *fleet) openRooms(ctx context.Context, s *Serve, me string, log *slog.Lo
 	if err != nil {
 		return 0, err
 	}
+	e.closers = append(e.closers, e.number.Close)
 	return e.number.Number(), nil
 }
 
@@ -135,8 +136,8 @@ func (e *fleet) openBus(s *Serve, me string, m *metrics, log *slog.Logger) (err 
 	}
 	if e.rooms != nil {
 		cfg.Epoch = e.rooms.Epoch()
-		e.commits = natsbus.NewCommits(e.conn, cfg.Shard, log)
 	}
+	e.commits = natsbus.NewCommits(e.conn, cfg.Shard, log)
 	e.bus, err = natsbus.New(e.conn, cfg)
 	return err
 }

@@ -47,6 +47,9 @@ var roles = []role{
 	{
 		name: "watch", does: "the console and the operators' desk.",
 		needs: func(s *Serve) error {
+			if s.has("xanchor") && !s.atHome() {
+				return errors.New("beside an xanchor that forwards it needs a process of its own: both would serve --command-addr")
+			}
 			return errors.Join(required("--room-b", s.RoomB), required("--room-c", s.RoomC), required("--nats", s.NATS...))
 		},
 		open: (*fleetNode).openWatch,

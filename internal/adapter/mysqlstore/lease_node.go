@@ -30,7 +30,7 @@ type Node struct {
 }
 
 // ClaimNode claims a free number for the holder, which is another for each start of a process. The claim lasts an
-// hour, and is kept by Run. STORE_UNAVAILABLE with the cause "no node number is free" after 1,023 claims in an hour.
+// hour, is kept by Run, and ended by Close. STORE_UNAVAILABLE with the cause "no node number is free" after 1,023 claims in an hour.
 func (s *Rooms) ClaimNode(ctx context.Context, holder string) (*Node, error) {
 	n := &Node{db: s.db, holder: holder}
 	for { // as long as others are quicker
@@ -76,15 +76,21 @@ func (n *Node) take(ctx context.Context) (got bool, err error) {
 	return got, err
 }
 
-// Run keeps the claim until ctx ends, and gives the number back. It returns an error, and minting must stop, when
-// another process has the number: this one was out for an hour.
+// Run keeps the claim until ctx ends. It returns an error, and minting must stop, when another process has the number:
+// this one was out for an hour.
 func (n *Node) Run(ctx context.Context) error {
 	for rest(ctx, nodeRenew) {
 		if err := n.keep(ctx); err != nil {
 			return err
 		}
 	}
-	_, err := n.expire(context.WithoutCancel(ctx), nodeRest)
+	return nil
+}
+
+// Close gives the number back, also for a process that never came to Run: one that fails at each start must not use
+// up the numbers of all others. Nothing may be minted with it any more.
+func (n *Node) Close() error {
+	_, err := n.expire(context.Background(), nodeRest)
 	return err
 }
 

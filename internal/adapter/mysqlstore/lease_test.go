@@ -1,7 +1,6 @@
 package mysqlstore_test
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -58,13 +57,11 @@ func TestNodeNumbersComeBack(t *testing.T) {
 		}
 		return n
 	}
-	stopped, cancel := context.WithCancel(t.Context())
-	cancel()
 	a, b := claim("a"), claim("b")
 	if err := a.Keep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Run(stopped); err != nil {
+	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if c := claim("c"); c.Number() != 3 {
@@ -81,7 +78,7 @@ func TestNodeNumbersComeBack(t *testing.T) {
 	if err := b.Keep(t.Context()); err == nil {
 		t.Error("who was out for an hour goes on minting with another's number")
 	}
-	if err := b.Run(stopped); err != nil {
+	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if g := claim("g"); g.Number() != 3 {
