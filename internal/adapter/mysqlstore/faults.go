@@ -3,6 +3,7 @@ package mysqlstore
 import (
 	"context"
 	"errors"
+	"net"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -50,7 +51,8 @@ func engineFault(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	dial, dialing := errors.AsType[*net.OpError](err) // its own time-out passes for that of a context
+	if !(dialing && dial.Timeout()) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		return fault.DeadlineExceeded.Wrap(err, "the database did not answer in time")
 	}
 	cause := lost // whatever is no answer of the server: refused, reset, timed out

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,7 @@ func TestEngineFaults(t *testing.T) {
 		{mysql.ErrInvalidConn, fault.StoreUnavailable, "connection lost", true},
 		{driver.ErrBadConn, fault.StoreUnavailable, "connection lost", true},
 		{io.ErrUnexpectedEOF, fault.StoreUnavailable, "connection lost", true},
+		{dialTimeout(t), fault.StoreUnavailable, "connection lost", true},
 		{number(1114), fault.StoreUnavailable, "disk full", false},
 		{number(1045), fault.StoreUnavailable, "access denied", false},
 		{number(1062), fault.Internal, "", false}, // a constraint
@@ -46,6 +48,24 @@ func TestEngineFaults(t *testing.T) {
 		}
 		if c.code == fault.Internal && strings.Contains(got.Message, "so it is") {
 			t.Errorf("what the engine says of our statement is shown to callers: %s", got.Message)
+		}
+	}
+}
+
+// dialTimeout is what a dialer says of a server that does not answer in its time.
+func dialTimeout(t *testing.T) error {
+	_, err := (&net.Dialer{Deadline: time.Now().Add(-time.Second)}).DialContext(t.Context(), "tcp", "127.0.0.1:1")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("this test says nothing any more: %v", err)
+	}
+	return err
+}
+
+// TestNoErrorHoldsThePassword: not even of a DSN that was mistyped.
+func TestNoErrorHoldsThePassword(t *testing.T) {
+	for _, dsn := range []string{"room:sesame/room_b", "room:sesame@127.0.0.1:3306/room_b", "room@tcp(h:1)/room_b?tls=sesame", "room:sesame@tcp(h:1)"} {
+		if _, err := mysqlstore.OpenLeases(dsn); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%s: %v", dsn, err)
 		}
 	}
 }

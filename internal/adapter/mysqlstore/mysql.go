@@ -41,6 +41,9 @@ const (
 	frozen = "REPEATABLE READ"
 )
 
+// errDSN says nothing of what the driver says of a DSN: it may quote the password.
+var errDSN = errors.New("mysqlstore: the DSN cannot be read; it is user:password@tcp(host:port)/database, and parameters that the driver knows")
+
 // database is the connections of one process to one database.
 type database struct{ write, read *sql.DB }
 
@@ -64,7 +67,7 @@ func (d *database) close() error { return errors.Join(d.write.Close(), d.read.Cl
 func connect(dsn, isolation string, most int, io time.Duration) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("mysqlstore: the DSN: %w", err)
+		return nil, errDSN
 	}
 	// Times are integers of our own, and text is compared by its bytes: no session setting can change what is stored.
 	cfg.ParseTime, cfg.Collation = false, "utf8mb4_bin"
@@ -77,7 +80,7 @@ func connect(dsn, isolation string, most int, io time.Duration) (*sql.DB, error)
 	cfg.Logger = &mysql.NopLogger{} // all it would say comes back as an error, too
 	inner, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("mysqlstore: the DSN: %w", err)
+		return nil, errDSN
 	}
 	db := sql.OpenDB(connector{inner, []string{
 		"SET SESSION TRANSACTION ISOLATION LEVEL " + isolation,
