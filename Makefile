@@ -39,6 +39,14 @@ test: ## Run all tests; as root on Debian, install first what they need.
 test-mediaservers: ## Play a broadcast on the real SRS=/path/to/srs and MEDIAMTX=/path/to/mediamtx.
 	@SRS=$(SRS) MEDIAMTX=$(MEDIAMTX) go test ./internal/e2e/broadcast -run TestTheStoryOnOtherMediaServers -count 1 -v
 
+.PHONY: test-fleet
+test-fleet: ## Break a real fleet on this machine, in the ways that CI does.
+	@go test ./internal/e2e/fleet -count 1 -timeout 20m -v
+
+.PHONY: faults
+faults: ## Break it in every way, and write docs/reference/faults.md.
+	@go test ./internal/e2e/fleet -run TestFaults -count 1 -timeout 0 -v -args -every -out $(CURDIR)/docs/reference/faults.md
+
 .PHONY: sim
 sim: ## Run the whole corridor under seeded weather: SEEDS=10000 FIRST=1.
 	@go test ./internal/sim -run 'TestCorridor' -count 1 -timeout 0 -seeds $(SEEDS) -first $(FIRST)
