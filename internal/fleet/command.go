@@ -141,6 +141,11 @@ func (c *upCmd) found(dir string, only []string) error {
 		}
 		return nil
 	}
+	for _, name := range folders {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("%s is there and no fleet's; choose another folder with --dir", filepath.Join(dir, name))
+		}
+	}
 	if s.BasePort, err = chooseBlock(dir, c.BasePort); err != nil {
 		return err
 	}
@@ -287,12 +292,15 @@ func (c *downCmd) Run(ctx context.Context, out io.Writer, f *Fleet) error {
 	return y.wipe()
 }
 
+// folders are those that a fleet makes in its own.
+var folders = []string{"data", "conf", "log"}
+
 // wipe removes what a fleet puts into its folder, and the folder when nothing else is in it: somebody may have taken
 // a folder with a life of its own.
 func (y *yard) wipe() error {
-	all := []string{"data", "conf", "log", jwksFile, keyFile, internalFile, databaseFile, "ops-token", lockFile, detoursFile, stateFile}
+	all := []string{jwksFile, keyFile, internalFile, databaseFile, "ops-token", lockFile, detoursFile, stateFile}
 	var failed error
-	for _, name := range all {
+	for _, name := range append(all, folders...) {
 		failed = errors.Join(failed, os.RemoveAll(filepath.Join(y.folder, name)))
 	}
 	_ = os.Remove(y.folder) // only when it is empty

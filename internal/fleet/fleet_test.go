@@ -290,3 +290,26 @@ func TestOneCommandAtATimeChangesAFleet(t *testing.T) {
 	}
 	again()
 }
+
+// What up takes for its own, down --wipe removes.
+func TestAFolderOfSomebodyElseIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	theirs := filepath.Join(dir, "data")
+	if err := os.Mkdir(theirs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&upCmd{}).found(dir, nil); err == nil || !strings.Contains(err.Error(), theirs) {
+		t.Errorf("somebody's data are taken: %v", err)
+	}
+	if err := os.Remove(theirs); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and a fleet's own folder is known again
+		if err := (&upCmd{}).found(dir, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(theirs, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
