@@ -207,9 +207,9 @@ type startCmd struct {
 	Process []string `arg:"" help:"Names as status shows them."`
 }
 
-// Run returns when they are ready.
+// Run returns when they are ready. They start at once: members of a cluster wait for each other.
 func (c *startCmd) Run(ctx context.Context, out io.Writer, f *Fleet) error {
-	return f.each(out, kinds, c.Process, func(y *yard, m *process) error { return y.begin(ctx, []*process{m}) })
+	return f.chosen(out, kinds, c.Process, func(y *yard, all []*process) error { return y.begin(ctx, all) })
 }
 
 type restartCmd struct {
@@ -226,27 +226,34 @@ func (c *restartCmd) Run(ctx context.Context, out io.Writer, f *Fleet) error {
 	})
 }
 
-// each does the same to several processes, whose names are looked up before anything is done.
+// each does the same to several processes, one after the other.
 func (f *Fleet) each(out io.Writer, needs, names []string, do func(*yard, *process) error) error {
+	return f.chosen(out, needs, names, func(y *yard, all []*process) error {
+		for _, m := range all {
+			if err := do(y, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// chosen does something to several processes, whose names are looked up before anything is done.
+func (f *Fleet) chosen(out io.Writer, needs, names []string, do func(*yard, []*process) error) error {
 	y, unlock, err := f.change(out, needs)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	var chosen []*process
+	var all []*process
 	for _, name := range names {
 		m, err := y.find(name)
 		if err != nil {
 			return err
 		}
-		chosen = append(chosen, m)
+		all = append(all, m)
 	}
-	for _, m := range chosen {
-		if err := do(y, m); err != nil {
-			return err
-		}
-	}
-	return nil
+	return do(y, all)
 }
 
 type logsCmd struct {
