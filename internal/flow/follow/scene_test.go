@@ -70,6 +70,8 @@ type scene struct {
 	log   []change // log[i] has feed_seq i+1
 	// restored counts how often the log was put back from a backup.
 	restored int
+	// doubtful: it was, and until room_c is of the new log a node cannot know that claims are not of its own.
+	doubtful bool
 	// stored are the rows that room_c has, up to at without a gap.
 	stored map[ident.FeedSeq]bool
 	at     ident.FeedSeq
@@ -114,6 +116,13 @@ func onScene(t *testing.T, test func(*scene)) {
 		s.pass(time.Second)
 		test(s)
 	})
+}
+
+// acts does something to the log and room_c that the follower does not see the half of. It may fail the test.
+func (s *scene) acts(do func()) {
+	s.act.Lock()
+	defer s.act.Unlock()
+	do()
 }
 
 // run follows until stop.
@@ -228,6 +237,7 @@ func (s *scene) rooms() []ident.RoomID {
 func (s *scene) restore(kept int) {
 	s.log = s.log[:kept]
 	s.restored++
+	s.doubtful = true
 }
 
 // history tells a log from what it was before it was put back from a backup.

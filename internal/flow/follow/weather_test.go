@@ -54,9 +54,7 @@ func runWeather(t *rapid.T) {
 	s.pass(time.Duration(rapid.IntRange(0, 500).Draw(t, "head start")) * time.Millisecond)
 	draw := func(name string, most int) int { return rapid.IntRange(0, most).Draw(t, name) }
 	for range rapid.IntRange(1, 60).Draw(t, "steps") {
-		s.act.Lock()
-		s.step(draw)
-		s.act.Unlock()
+		s.acts(func() { s.step(draw) })
 		if rapid.Bool().Draw(t, "pass") {
 			s.pass(time.Duration(draw("ms", 150)) * time.Millisecond)
 		}
@@ -139,7 +137,7 @@ func (s *scene) honest() {
 	s.told.mu.Lock()
 	defer s.told.mu.Unlock()
 	at := s.f.ProvenAt()
-	if at.IsZero() || s.told.epoch != s.epoch {
+	if at.IsZero() || s.told.epoch != s.epoch || s.doubtful {
 		return // nothing is claimed, or of a log that is no more
 	}
 	for _, id := range s.rooms() {
@@ -160,10 +158,8 @@ func (s *scene) honest() {
 	}
 }
 
-// calm ends all faults; then the node must show what the log says.
-func (s *scene) calm() {
-	s.breaks(nil)
-	s.act.Lock()
+// settle brings everything to room_c.
+func (s *scene) settle() {
 	s.between = nil
 	s.complete()
 	for id := range s.parked {
@@ -171,10 +167,16 @@ func (s *scene) calm() {
 	}
 	s.apply(s.missing()...)
 	s.growAreas()
-	s.act.Unlock()
+}
+
+// calm ends all faults; then the node must show what the log says.
+func (s *scene) calm() {
+	s.breaks(nil)
+	s.acts(s.settle)
 	s.pass(5 * time.Second)
 	s.witness()
 	s.pass(200 * time.Millisecond)
+	s.doubtful = false
 	s.honest()
 	for _, id := range s.rooms() {
 		s.told.mu.Lock()
