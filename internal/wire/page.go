@@ -69,6 +69,14 @@ var errPage = errors.New("wire: not a page of events")
 func EachEntry(page []byte, f func(room ident.RoomID, body []byte)) error {
 	for len(page) > 0 {
 		num, kind, n := protowire.ConsumeTag(page)
+		if n > 0 && num > pageEntries { // of a newer version, during an upgrade
+			skipped := protowire.ConsumeFieldValue(num, kind, page[n:])
+			if skipped < 0 {
+				return errPage
+			}
+			page = page[n+skipped:]
+			continue
+		}
 		if n < 0 || num != pageEntries || kind != protowire.BytesType {
 			return errPage
 		}
@@ -100,6 +108,15 @@ func readEntry(entry []byte) (room ident.RoomID, body []byte, ok bool) {
 	if n < 0 || num != entryEvent || kind != protowire.BytesType {
 		return 0, nil, false
 	}
-	body, m = protowire.ConsumeBytes(entry[n:])
-	return ident.RoomID(id), body, m >= 0 && n+m == len(entry)
+	if body, m = protowire.ConsumeBytes(entry[n:]); m < 0 {
+		return 0, nil, false
+	}
+	for rest := entry[n+m:]; len(rest) > 0; { // of a newer version, during an upgrade
+		num, _, n := protowire.ConsumeField(rest)
+		if n < 0 || num <= entryEvent {
+			return 0, nil, false
+		}
+		rest = rest[n:]
+	}
+	return ident.RoomID(id), body, true
 }

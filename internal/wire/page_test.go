@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
@@ -29,6 +31,32 @@ func TestAPageHoldsItsEntriesInOrder(t *testing.T) {
 	for cut := 1; cut < len(page); cut++ {
 		if got, err := entries(page[:cut]); err == nil && len(got) == 3 {
 			t.Fatalf("a page cut to %d of %d bytes reads as whole", cut, len(page))
+		}
+	}
+}
+
+// During an upgrade a page may come from a newer version, which writes more beside what we know.
+func TestAPageOfANewerVersionIsRead(t *testing.T) {
+	more := func(b []byte, field protowire.Number) []byte {
+		b = protowire.AppendTag(b, field, protowire.VarintType)
+		b = protowire.AppendVarint(b, 5)
+		return protowire.AppendString(protowire.AppendTag(b, field+1, protowire.BytesType), "more")
+	}
+	old := wire.AppendRawEntry(nil, 7, []byte("first"))
+	_, _, tag := protowire.ConsumeField(old)
+	inner, n := protowire.ConsumeBytes(old[1:])
+	if tag < 0 || n < 0 {
+		t.Fatal("a page of one entry is no field")
+	}
+	page := more(nil, 2)
+	page = protowire.AppendBytes(protowire.AppendTag(page, 1, protowire.BytesType), more(bytes.Clone(inner), 3))
+	page = more(page, 9)
+	if got, err := entries(page); err != nil || len(got) != 1 || got[0] != (entry{7, "first"}) {
+		t.Errorf("it reads as %v, %v", got, err)
+	}
+	for cut := 1; cut < len(page); cut++ {
+		if got, err := entries(page[:cut]); err == nil && len(got) > 1 {
+			t.Fatalf("cut to %d of %d bytes it reads as %v", cut, len(page), got)
 		}
 	}
 }
