@@ -17,7 +17,9 @@ import (
 // TestMain puts the test program on the PATH under the name greenroom: called by it, it is the real main.
 func TestMain(m *testing.M) {
 	testscript.Main(checked{m}, map[string]func(){
-		"greenroom": func() { os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), bench.Command(), fleet.Command())) },
+		"greenroom": func() {
+			os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), bench.Command(), fleet.Command()))
+		},
 	})
 }
 
