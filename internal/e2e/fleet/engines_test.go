@@ -1,9 +1,10 @@
 package fleet
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -96,10 +97,11 @@ func (s *scene) logged(process string) int {
 func (s *scene) stepsDown(leader, lease string, logged int) {
 	s.t.Helper()
 	s.await("end of its leadership", s.said(leader, logged, "lead: not leading any more", lease))
-	text, _ := os.ReadFile(filepath.Join(s.dir, "log", leader+".log"))
-	for line := range strings.Lines(string(text[logged:])) {
-		if strings.Contains(line, "lead:") {
-			s.note("%s woke: %s", leader, why(line))
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), persistence)
+	defer cancel()
+	fenced, err := s.metric(ctx, leader, fmt.Sprintf("greenroom_lead_fenced_total{lease=%q}", lease))
+	if err != nil {
+		s.t.Error(err)
 	}
+	s.note("%s woke and led no more; writes of it that the fence refused: %v", leader, fenced)
 }

@@ -15,8 +15,8 @@ import (
 
 // The load: what two cores carry beside the twenty processes of the fleet.
 const (
-	writers       = 6
-	betweenWrites = 125 * time.Millisecond
+	writers       = 12
+	betweenWrites = 250 * time.Millisecond
 	strongReaders = 2
 	betweenStrong = 100 * time.Millisecond
 	betweenReads  = 20 * time.Millisecond // at each of the four viewer nodes

@@ -185,9 +185,3 @@ func (s *scene) said(process string, logged int, words ...string) func(context.C
 		return fmt.Errorf("%s has not logged %q", process, words)
 	}
 }
-
-// why is a log line from its message on.
-func why(line string) string {
-	_, said, _ := strings.Cut(strings.TrimSpace(line), "msg=")
-	return said
-}

@@ -11,8 +11,8 @@ import (
 
 // String is the row for people.
 func (r *result) String() string {
-	return fmt.Sprintf("%s: lasted %s, normal %s\n  commands %s\n  reads %s\n  oldest answers %s; views equal after %s; %d rooms, %d events, %d histories of %d operations\n  %s",
-		r.name, seconds(r.lasted), r.normal(), r.commands, r.reads, r.ages(), seconds(r.equal), r.rooms, r.events, r.histories, r.operations, strings.Join(r.notes, "; "))
+	return fmt.Sprintf("%s: lasted %s, normal %s\n  commands %s\n  reads %s\n  oldest answers %s; views equal after %s; %d rooms, %d events, %d histories of %d operations\n  %s\n  %s",
+		r.name, seconds(r.lasted), r.normal(), r.commands, r.reads, r.ages(), seconds(r.equal), r.rooms, r.events, r.histories, r.operations, strings.Join(r.notes, "; "), r.cause)
 }
 
 // normal is when things were normal again, since the fault began or, when they were not before, since it ended.

@@ -43,6 +43,7 @@ type result struct {
 	lasted, settled time.Duration
 	commands, reads tally
 	oldest          map[string]time.Duration
+	cause           string // of the last disturbance
 	// equal is how long after the last command all views were as B is.
 	equal time.Duration
 	// What was compared.
@@ -90,7 +91,7 @@ func (s *suite) play(t *testing.T, r row) {
 	s.await("return to normal", func(context.Context) error { return s.sky.normal(ended) })
 	s.sky.mu.Lock()
 	if !s.sky.last.IsZero() {
-		sc.r.settled = s.sky.last.Sub(began)
+		sc.r.settled, sc.r.cause = s.sky.last.Sub(began), s.sky.cause
 	}
 	s.sky.mu.Unlock()
 	s.audit(sc.r)

@@ -32,8 +32,9 @@ type weather struct {
 	commands tally
 	reads    tally
 	oldest   map[string]time.Duration // by zone
-	at       map[string]int           // first attempts that failed, by process
-	pages    int                      // of crawls
+	// at are the first attempts that failed, by process; but to be told that a version has not come yet is no failure.
+	at    map[string]int
+	pages int // of crawls
 
 	down  map[string]bool
 	back  map[string]time.Time
@@ -46,6 +47,9 @@ func newWeather() *weather {
 	w.clear()
 	return w
 }
+
+// notYet is the answer to one who wants to see a version that has not come.
+const notYet = "NOT_YET_VISIBLE"
 
 // clear begins the counts of another row.
 func (w *weather) clear() {
@@ -95,7 +99,9 @@ func (w *weather) failed(t *tally, process string, since time.Time, err error) {
 	defer w.mu.Unlock()
 	t.failed++
 	t.codes[code(err)]++
-	w.at[process]++
+	if code(err) != notYet {
+		w.at[process]++
+	}
 	if !w.excused(process, since) {
 		w.disturbed("%s: %v", process, err)
 	}
