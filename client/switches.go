@@ -6,11 +6,11 @@ import (
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 )
 
-// Switch is something that operators turn off and on while the house runs, SwitchTurn one change of it.
-type (
-	Switch     = opsv1.Switch
-	SwitchTurn = opsv1.SwitchTurn
-)
+// Switch is something that operators turn off and on while the house runs.
+type Switch = opsv1.Switch
+
+// SwitchTurn is one change of a Switch.
+type SwitchTurn = opsv1.SwitchTurn
 
 // ListSwitches lists all switches, each with its newest ten turns. Scope ops.
 func (c *Client) ListSwitches(ctx context.Context) ([]*Switch, error) {

@@ -45,8 +45,8 @@ func EventMark(body []byte) (e event.RoomEvent, err error) {
 }
 
 func takeMark(e *event.RoomEvent, num protowire.Number, kind protowire.Type, value []byte) error {
-	switch {
-	case kind == protowire.VarintType:
+	switch kind {
+	case protowire.VarintType:
 		v, _ := protowire.ConsumeVarint(value)
 		switch num {
 		case markRoom:
@@ -56,7 +56,7 @@ func takeMark(e *event.RoomEvent, num protowire.Number, kind protowire.Type, val
 		case markSeq:
 			e.FeedSeq = ident.FeedSeq(v)
 		}
-	case kind == protowire.BytesType:
+	case protowire.BytesType:
 		v, _ := protowire.ConsumeBytes(value)
 		var err error
 		switch num {
