@@ -150,12 +150,12 @@ func TestEitherCourierAloneIsEnough(t *testing.T) {
 		if head, _ := s.Feed.End(); head != end+100 || s.Relay.Published() != head {
 			t.Errorf("100 events after %d the feed ends at %d, and the broker has %d", end, head, s.Relay.Published())
 		}
-		watcher, err := s.Feed.Watch(t.Context(), end, feed.Filter{})
+		watcher, err := s.Feed.Watch(s.t.Context(), end, feed.Filter{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for seq := end; seq < end+100; {
-			frames, err := watcher.Next(t.Context())
+			frames, err := watcher.Next(s.t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,7 +165,7 @@ func TestEitherCourierAloneIsEnough(t *testing.T) {
 				}
 			}
 		}
-		if e, err := s.Reads.Get(t.Context(), s.room, 0); err != nil || query.Stale(s.Reads.Age(e)) {
+		if e, err := s.Reads.Get(s.t.Context(), s.room, 0); err != nil || query.Stale(s.Reads.Age(e)) {
 			t.Errorf("in the end the room is stale: %v", err)
 		}
 	})
