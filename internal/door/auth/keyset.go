@@ -52,7 +52,7 @@ const (
 type KeySet struct {
 	source string
 	client *http.Client
-	log    *slog.Logger
+	log    *slog.Logger // has the source, without a password in it
 
 	now    atomic.Pointer[keys]
 	wanted chan struct{}
@@ -81,7 +81,11 @@ func NewKeySet(source string, client *http.Client, log *slog.Logger) (*KeySet, e
 	}
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &KeySet{source: source, client: &own, log: log, wanted: make(chan struct{}, 1)}, nil
+	shown := source
+	if u, err := url.Parse(source); err == nil && u.User != nil {
+		shown = u.Redacted()
+	}
+	return &KeySet{source: source, client: &own, log: log.With("source", shown), wanted: make(chan struct{}, 1)}, nil
 }
 
 // Ready says why no token can be verified yet; nil once there are keys.
@@ -99,7 +103,7 @@ func (k *KeySet) Run(ctx context.Context) error {
 		if err := k.load(ctx); err == nil {
 			failures = -1
 		} else if ctx.Err() == nil {
-			k.log.Warn("auth: keys of the token issuer not refreshed", "source", k.source, "have", k.Ready() == nil, "error", err)
+			k.log.Warn("auth: keys of the token issuer not refreshed", "have", k.Ready() == nil, "error", err)
 			wait = min(firstRetry<<min(failures, 10), lastRetry)
 		}
 		k.ended()
@@ -187,7 +191,7 @@ func (k *KeySet) load(ctx context.Context) error {
 		return err
 	}
 	k.now.Store(set)
-	k.log.Info("auth: keys of the token issuer", "source", k.source, "keys", len(set.by))
+	k.log.Info("auth: keys of the token issuer", "keys", len(set.by))
 	return nil
 }
 

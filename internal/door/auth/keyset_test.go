@@ -370,3 +370,30 @@ func TestAKeySetFollowsNoRedirect(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestNoPasswordIsLogged: a source may carry one.
+func TestNoPasswordIsLogged(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	said := &firstWord{heard: cancel}
+	keys, err := auth.NewKeySet("http://greenroom:sesame@127.0.0.1:1/jwks.json", nil, slog.New(slog.NewTextHandler(said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := said.String(); !strings.Contains(got, "127.0.0.1:1") || strings.Contains(got, "sesame") {
+		t.Errorf("it is logged: %s", got)
+	}
+}
+
+// firstWord is told when something is written.
+type firstWord struct {
+	strings.Builder
+	heard func()
+}
+
+func (w *firstWord) Write(b []byte) (int, error) {
+	defer w.heard()
+	return w.Builder.Write(b)
+}
