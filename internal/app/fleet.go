@@ -51,6 +51,9 @@ func (e *fleet) openRooms(ctx context.Context, s *Serve, me string, log *slog.Lo
 		return 0, err
 	}
 	e.closers = append(e.closers, e.rooms.Close)
+	if durable, err := e.rooms.Durable(ctx); err == nil && !durable { // a replica beside it may be enough for some
+		log.Warn("room_b does not flush its log at each commit: what is acknowledged may not survive a loss of power; set innodb_flush_log_at_trx_commit to 1")
+	}
 	if e.leasesB, err = mysqlstore.OpenLeases(s.RoomB); err != nil {
 		return 0, err
 	}

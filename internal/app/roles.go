@@ -3,6 +3,8 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 )
 
 // role is a service of the fleet: the parts that a process with it runs, and the doors in front of them. `greenroom
@@ -40,7 +42,7 @@ var roles = []role{
 	{
 		name: "xroom", does: "viewers' reads in one zone; of all of the zone one writes its views.",
 		needs: func(s *Serve) error {
-			return errors.Join(required("--room-c", s.RoomC), required("--nats", s.NATS...), required("--source", s.Source...), required("--internal-secret", s.InternalSecret))
+			return errors.Join(required("--room-c", s.RoomC), required("--nats", s.NATS...), required("--source", s.Source...), required("--internal-secret", s.InternalSecret), reachable(s))
 		},
 		open: (*fleetNode).openViewers,
 	},
@@ -62,6 +64,16 @@ func beside(s *Serve) error {
 		return nil
 	}
 	return errors.New("it has no parts in this version; name another role beside it")
+}
+
+// reachable refuses a process that would tell the others to call it at an address that is everybody's own.
+func reachable(s *Serve) error {
+	host, _, err := net.SplitHostPort(s.InternalAddr)
+	at, _ := netip.ParseAddr(host) // a name is fine
+	if err == nil && s.Advertise == "" && (host == "" || at.IsUnspecified()) {
+		return errors.New("it needs --internal-advertise: --internal-addr names no host by which the others reach it")
+	}
+	return nil
 }
 
 func required(flag string, values ...string) error {

@@ -23,6 +23,7 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 		"needs --source":             func(s *Serve) { s.Source = nil },
 		"needs --internal-secret":    func(s *Serve) { s.InternalSecret = "" },
 		"needs --home-command":       func(s *Serve) { s.Zone = "b" },
+		"needs --internal-advertise": func(s *Serve) { s.InternalAddr = "[::]:8081" },
 		"a process of its own":       func(s *Serve) { s.Zone, s.HomeCommand = "b", []string{"127.0.0.1:1"} },
 		"--node":                     func(s *Serve) { s.Node = 1024 },
 		"zone=host:port":             func(s *Serve) { s.Internal = []string{"127.0.0.1:1"} },

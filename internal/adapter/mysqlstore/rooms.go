@@ -53,6 +53,14 @@ func OpenRooms(ctx context.Context, dsn string) (*Rooms, error) {
 // Close gives the connections back. Commands that run are cut off, and say that they do not know.
 func (s *Rooms) Close() error { return s.db.close() }
 
+// Durable reports whether the server flushes its log at each commit. One that does not may forget, when its machine
+// loses power, what was acknowledged.
+func (s *Rooms) Durable(ctx context.Context) (bool, error) {
+	var flush int
+	_, err := one(s.db.now(ctx), `SELECT @@innodb_flush_log_at_trx_commit`, nil, &flush)
+	return flush == 1 || flush == 3, err // 3 is MariaDB's alone, and flushes twice
+}
+
 // Epoch names this log.
 func (s *Rooms) Epoch() string { return s.epoch }
 

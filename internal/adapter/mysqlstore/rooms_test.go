@@ -62,3 +62,16 @@ func leases(t testing.TB, dsn string) *mysqlstore.Leases {
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
+
+// TestDurable: a server that keeps commits in memory for a while is told from one that does not.
+func TestDurable(t *testing.T) {
+	dsn := database(t, mysqlstore.SideB)
+	rooms := openRooms(t, dsn)
+	defer other(t, dsn, `SET GLOBAL innodb_flush_log_at_trx_commit = DEFAULT`)
+	for setting, want := range map[string]bool{"0": false, "1": true, "2": false} {
+		other(t, dsn, `SET GLOBAL innodb_flush_log_at_trx_commit = `+setting)
+		if durable, err := rooms.Durable(t.Context()); err != nil || durable != want {
+			t.Errorf("with %s it is durable: %v, %v", setting, durable, err)
+		}
+	}
+}
