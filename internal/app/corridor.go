@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
@@ -119,11 +117,7 @@ func (c CorridorConfig) completed() CorridorConfig {
 
 // Run runs every loop of the corridor until ctx ends or one fails.
 func (h *Corridor) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, part := range []func(context.Context) error{h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run} {
-		g.Go(func() error { return part(ctx) })
-	}
-	return g.Wait()
+	return together(ctx, h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run)
 }
 
 // audience is the viewing part of the same process, as the projector tells it of changes.

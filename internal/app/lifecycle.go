@@ -23,6 +23,15 @@ type work func(ctx context.Context) error
 func (p *process) inside(works ...work) { p.works = append(p.works, works...) }
 func (p *process) door(doors ...work)   { p.doors = append(p.doors, doors...) }
 
+// together runs works until the first fails, or ctx ends.
+func together(ctx context.Context, works ...work) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, w := range works {
+		g.Go(func() error { return w(ctx) })
+	}
+	return g.Wait()
+}
+
 // run brings everything to life; once it is ready it calls opened. It ends when ctx ends or any part fails.
 func (p *process) run(ctx context.Context, opened func(context.Context) error) error {
 	inner, stopInner := context.WithCancel(context.WithoutCancel(ctx))

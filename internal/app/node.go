@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"os"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/door/internalapi"
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
@@ -201,13 +199,4 @@ func (n *fleetNode) candidate(leases lead.Leases, name string, work func(ctx con
 	})
 	n.inside(c.Run)
 	return c
-}
-
-// together runs works until the first fails, or ctx ends.
-func together(ctx context.Context, works ...work) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, w := range works {
-		g.Go(func() error { return w(ctx) })
-	}
-	return g.Wait()
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
@@ -49,10 +47,7 @@ func (b *commanding) committed(events []event.RoomEvent) {
 }
 
 func (b *commanding) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return b.Leases.Run(ctx) })
-	g.Go(func() error { return b.Direct.Run(ctx) })
-	return g.Wait()
+	return together(ctx, b.Leases.Run, b.Direct.Run)
 }
 
 // relaying is what exactly one process runs for a log: it gives the order, fills the queue, and beats.
@@ -76,10 +71,7 @@ func newRelaying(c CorridorConfig, log orderedLog, direct ...relay.BeatCourier) 
 }
 
 func (r *relaying) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.Relay.Run(ctx) })
-	g.Go(func() error { return r.Heart.Run(ctx) })
-	return g.Wait()
+	return together(ctx, r.Relay.Run, r.Heart.Run)
 }
 
 // projection is what exactly one process runs for a room_c: everything that both couriers bring ends in its projector.
@@ -104,13 +96,11 @@ type arrivals interface {
 }
 
 func (p *projection) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.Projector.Run(ctx) })
-	g.Go(func() error { return p.queue.Consume(ctx, p.Projector.Apply) })
-	g.Go(func() error {
+	consume := func(ctx context.Context) error { return p.queue.Consume(ctx, p.Projector.Apply) }
+	hear := func(ctx context.Context) error {
 		return p.beats.Beats(ctx, func(b event.Beat) { _ = p.Projector.Beat(ctx, b) }) // it never fails
-	})
-	return g.Wait()
+	}
+	return together(ctx, p.Projector.Run, consume, hear)
 }
 
 // following is what knows how far the views have got: the projector itself, or who follows what it wrote.
@@ -150,12 +140,7 @@ func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 }
 
 func (v *viewing) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return v.Reads.Run(ctx) })
-	g.Go(func() error { return v.Reads.RunSecond(ctx) })
-	g.Go(func() error { return v.Reads.RunHot(ctx) })
-	g.Go(func() error { return v.Search.Run(ctx) })
-	return g.Wait()
+	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run)
 }
 
 // Changed is project.Audience: first L1, then the feed, so that whoever follows the feed and asks finds at
