@@ -240,6 +240,39 @@ func TestARoomIsHeldUntilItsCardIsTold(t *testing.T) {
 	})
 }
 
+func TestARoomThatIsHealedWhileTheParkedAreListedStaysHeld(t *testing.T) {
+	onScene(t, func(s *scene) {
+		s.commit(1, 1, 2)
+		s.apply(s.log[0])
+		s.park(s.log[1])
+		s.pass(time.Second)
+		s.acts(func() {
+			parked := false
+			s.between = func(call string) {
+				switch {
+				case call == "since" && !parked: // the list of the look does not have it
+					parked = true
+					s.park(s.log[2])
+				case call == "held": // the cards were read before
+					s.heal(1)
+					s.between = nil
+					s.breaks(func(call string) error {
+						if call == "held" {
+							return nil
+						}
+						return errDown
+					})
+				}
+			}
+			s.growAreas()
+		})
+		s.pass(150 * time.Millisecond)
+		if _, held := s.f.Held(1); !held || s.told.resident(1) != 1 {
+			t.Errorf("held %t at version %s", held, s.told.resident(1))
+		}
+	})
+}
+
 // Each row is what may happen to room_c, and what becomes of readers' memory and of places in the feed.
 func TestAnotherRoomC(t *testing.T) {
 	for name, c := range map[string]struct {
