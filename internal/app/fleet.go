@@ -28,6 +28,7 @@ type fleet struct {
 	rooms   *mysqlstore.Rooms
 	leasesB *mysqlstore.Leases
 	number  *mysqlstore.Node
+	clock   *mysqlstore.Clock
 
 	// The viewers' side's; nil in a process without it.
 	views   *mysqlstore.Views
@@ -58,8 +59,12 @@ func (e *fleet) openRooms(ctx context.Context, s *Serve, me string, log *slog.Lo
 		return 0, err
 	}
 	e.closers = append(e.closers, e.leasesB.Close)
-	if s.Node > 0 {
-		return s.Node, nil
+	err = patiently(ctx, log, "room_b's clock", func() (err error) {
+		e.clock, err = e.rooms.OpenClock(ctx)
+		return err
+	})
+	if err != nil {
+		return 0, err
 	}
 	err = patiently(ctx, log, "a node number", func() (err error) {
 		e.number, err = e.rooms.ClaimNode(ctx, me)

@@ -74,7 +74,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	h.metrics.direct.known(homeName)
 	h.metrics.watch(h.corridor, h.engines.l1)
 	h.admissions, h.canary = d.admissions(h.metrics)
-	h.ops = &operations{viewing: h.corridor.viewing, source: h.engines.rooms, views: h.engines.views, ladder: ladder, background: ctx, projector: &current[projection]{}}
+	h.ops = &operations{viewing: h.corridor.viewing, source: h.engines.rooms, views: h.engines.views, ladder: ladder, projector: &current[projection]{}}
 	h.ops.projector.Store(h.corridor.projection)
 	h.zone = &onlyZone{operations: h.ops, log: log}
 	if h.pollers, err = d.pollers(h.corridor.Anchor, h.metrics, log); err != nil {

@@ -70,9 +70,7 @@ func (n *fleetNode) openCommands() error {
 	if err != nil {
 		return err
 	}
-	if n.engines.number != nil {
-		n.inside(n.engines.number.Run)
-	}
+	n.inside(n.engines.number.Run, func(ctx context.Context) error { return n.engines.clock.Run(ctx, n.log) })
 	if err := n.openBus(); err != nil {
 		return err
 	}
@@ -100,7 +98,7 @@ func (n *fleetNode) openCommands() error {
 	n.metrics.watchSwitches(n.config.Switches)
 	n.inside(n.config.Switches.Run)
 	c := n.config
-	c.Node = number
+	c.Node, c.Clock = number, n.engines.clock.Now
 	b.commanding = newCommanding(c, n.engines.rooms, direct...)
 	n.engines.rooms.Subscribe(func(events []event.RoomEvent) {
 		b.committed(events)
@@ -135,7 +133,7 @@ func (n *fleetNode) sequence(ctx context.Context, term lead.Term, lost func(erro
 		beats = append(beats, z)
 	}
 	c := n.config
-	c.Bus = n.engines.bus
+	c.Bus, c.Clock = n.engines.bus, n.engines.clock.Now
 	r := newRelaying(c, fencedLog{led, lost}, beats...)
 	n.commands.relays.Store(r)
 	defer n.commands.relays.Store(nil)

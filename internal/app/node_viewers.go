@@ -82,7 +82,7 @@ func (n *fleetNode) openShown() error {
 	c.Engines = n.engines.engines().guarded(n.HedgeAfter, n.metrics.behind)
 	v.viewing = newViewing(c, n.engines.views, v.follower)
 	told.viewing = v.viewing
-	v.ops = &operations{viewing: v.viewing, views: n.engines.views, ladder: n.ladder, projector: &v.projections, background: n.background, source: n.source()}
+	v.ops = &operations{viewing: v.viewing, views: n.engines.views, ladder: n.ladder, projector: &v.projections, source: n.source()}
 	n.metrics.watchViewing(v.viewing, n.engines.l1)
 	n.inside(v.follower.Run, func(ctx context.Context) error {
 		select {

@@ -37,14 +37,12 @@ type operations struct {
 	ladder *desk.Ladder
 	// projector is there while this process is the one that writes the views.
 	projector *current[projection]
-	// background outlives the request that starts a rebuild, not the process.
-	background context.Context
 }
 
 // writer is the projector, or NOT_LEADER.
-func (o *operations) writer() (*project.Projector, error) {
+func (o *operations) writer() (*projection, error) {
 	if p := o.projector.Load(); p != nil {
-		return p.Projector, nil
+		return p, nil
 	}
 	return nil, fault.NotLeader.New("this process does not write the views")
 }
@@ -81,7 +79,7 @@ func (o *operations) Redrive(ctx context.Context, id int64) (*opsv1.Parked, erro
 	if err != nil {
 		return nil, err
 	}
-	letter, err := p.Redrive(ctx, id)
+	letter, err := p.Projector.Redrive(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +100,8 @@ func (o *operations) Rebuild(ctx context.Context) (*opsv1.RebuildProgress, error
 	if err != nil {
 		return nil, err
 	}
-	if p.BeginRebuild() {
-		go func() { _ = p.Rebuild(o.background) }() // its end, good or bad, stands in Progress
+	if p.Projector.BeginRebuild() {
+		p.rebuilds <- struct{}{} // has room: there is one at a time
 	}
 	return o.RebuildProgress(ctx)
 }
@@ -113,7 +111,7 @@ func (o *operations) RebuildProgress(context.Context) (*opsv1.RebuildProgress, e
 	if err != nil {
 		return nil, err
 	}
-	p := writer.Progress()
+	p := writer.Projector.Progress()
 	return &opsv1.RebuildProgress{
 		Phase: string(p.Phase), RoomsDone: p.RoomsDone, RoomsTotal: p.RoomsTotal, EventsDone: p.EventsDone, EventsTotal: p.EventsTotal,
 		StartedAt: wire.Time(p.StartedAt), FinishedAt: wire.Time(p.FinishedAt), Error: p.Error,

@@ -80,11 +80,13 @@ type projection struct {
 
 	queue project.Queue
 	beats project.Beats
+	// rebuilds holds the word that the projector shall rebuild; it has claimed the place for one.
+	rebuilds chan struct{}
 }
 
 // newProjection writes views from what the couriers and the source bring, and tells the audience.
 func newProjection(c CorridorConfig, source project.Source, views project.Views, bus arrivals, audience project.Audience) *projection {
-	return &projection{queue: bus, beats: bus, Projector: project.New(project.Config{
+	return &projection{queue: bus, beats: bus, rebuilds: make(chan struct{}, 1), Projector: project.New(project.Config{
 		Views: views, Source: source, Audience: audience, Observer: c.Observer, Count: c.Count, Logger: c.Logger, Clock: c.Clock,
 	})}
 }
@@ -100,7 +102,19 @@ func (p *projection) run(ctx context.Context) error {
 	hear := func(ctx context.Context) error {
 		return p.beats.Beats(ctx, func(b event.Beat) { _ = p.Projector.Beat(ctx, b) }) // it never fails
 	}
-	return together(ctx, p.Projector.Run, consume, hear)
+	return together(ctx, p.Projector.Run, consume, hear, p.rebuild)
+}
+
+// rebuild rebuilds when it is told to: within the term of this projection, and ended with it.
+func (p *projection) rebuild(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.rebuilds:
+			_ = p.Projector.Rebuild(ctx) // its end, good or bad, stands in Progress
+		}
+	}
 }
 
 // following is what knows how far the views have got: the projector itself, or who follows what it wrote.

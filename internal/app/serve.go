@@ -21,7 +21,6 @@ type Serve struct {
 	Role []string `required:"" placeholder:"ROLE" help:"What this process does, one or more of: ${roles}."`
 	Zone string   `default:"home" help:"The zone that this process is in."`
 	Home string   `default:"home" help:"The zone that takes the commands."`
-	Node int      `default:"0" placeholder:"N" help:"Number that makes this process's ids unique, 1 to 1023. 0: claim a free one in room_b."`
 
 	RoomB string `name:"room-b" env:"GREENROOM_ROOM_B" placeholder:"DSN" help:"MySQL or MariaDB of the commands, as in user:password@tcp(host:3306)/room_b."`
 	RoomC string `name:"room-c" env:"GREENROOM_ROOM_C" placeholder:"DSN" help:"MySQL or MariaDB of this zone's views."`
@@ -60,9 +59,6 @@ func (s *Serve) Validate() error {
 		if err := r.needs(s); err != nil {
 			return fmt.Errorf("role %s: %w", name, err)
 		}
-	}
-	if s.Node < 0 || s.Node > 1023 {
-		return errors.New("--node: 1 to 1023, or 0")
 	}
 	if _, err := s.zones(); err != nil {
 		return err

@@ -25,7 +25,6 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 		"needs --home-command":       func(s *Serve) { s.Zone = "b" },
 		"needs --internal-advertise": func(s *Serve) { s.InternalAddr = "[::]:8081" },
 		"a process of its own":       func(s *Serve) { s.Zone, s.HomeCommand = "b", []string{"127.0.0.1:1"} },
-		"--node":                     func(s *Serve) { s.Node = 1024 },
 		"zone=host:port":             func(s *Serve) { s.Internal = []string{"127.0.0.1:1"} },
 		"missing port":               func(s *Serve) { s.Internal = []string{"a=127.0.0.1"} },
 		"--home-command":             func(s *Serve) { s.Zone, s.HomeCommand, s.Role = "b", []string{"home"}, s.Role[:2] },

@@ -2,6 +2,7 @@ package mysqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -35,3 +36,12 @@ func (p *place) Leave()                                { p.leave() }
 
 // Waiting is how many rooms somebody may wait for.
 func (o *order) Waiting() int { return len(o.last) }
+
+// PutOff puts our own clock off, and compares.
+func (c *Clock) PutOff(ctx context.Context, by time.Duration) error {
+	c.own = func() time.Time { return time.Now().Add(by) }
+	return c.compare(ctx)
+}
+
+// StampedAt is the time that a commit would be stamped with.
+func (s *Rooms) StampedAt() time.Time { return s.clock() }
