@@ -19,7 +19,8 @@ const (
 	betweenWrites = 250 * time.Millisecond
 	strongReaders = 2
 	betweenStrong = 100 * time.Millisecond
-	betweenReads  = 20 * time.Millisecond // at each of the four viewer nodes
+	viewers       = 2 // at each of the four nodes, so that one may wait for a room that nobody knows yet
+	betweenReads  = 40 * time.Millisecond
 	betweenCrawls = 500 * time.Millisecond
 	batchOf       = 20
 
@@ -73,8 +74,8 @@ func begin(y *yard) *load {
 	for n := range strongReaders {
 		l.every(ctx, betweenStrong, 100+n, l.readStrongly)
 	}
-	for i := range l.nodes {
-		v := viewer{l, l.nodes[i], map[int64]int64{}}
+	for i := range viewers * len(l.nodes) {
+		v := viewer{l, l.nodes[i/viewers], map[int64]int64{}}
 		l.every(ctx, betweenReads, 200+i, v.look)
 	}
 	l.every(ctx, betweenCrawls, 300, l.crawl)

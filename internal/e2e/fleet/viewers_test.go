@@ -16,7 +16,7 @@ import (
 	greenroom "github.com/greenroomlive/greenroom/client"
 )
 
-// viewer reads from one node, which may never go back, nor be older than it says.
+// viewer reads from one node, one thing after the other: the node may never go back, nor be older than it says.
 type viewer struct {
 	*load
 	node asked
@@ -24,6 +24,8 @@ type viewer struct {
 }
 
 func (v viewer) look(ctx context.Context, dice *rand.Rand) {
+	v.gate.RLock()
+	defer v.gate.RUnlock()
 	room := v.book.pick(dice)
 	if room == 0 {
 		return
