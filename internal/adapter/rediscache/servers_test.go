@@ -15,8 +15,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A cluster client closes the connections of nodes that left five seconds after they did.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+	// A cluster client closes the connections of nodes that left five seconds after they did, and puts off looking at
+	// the cluster again by a sleep; neither ends with it.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // deadline bounds every wait; one that is over costs nothing.
