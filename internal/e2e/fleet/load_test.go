@@ -131,6 +131,9 @@ func (l *load) write(ctx context.Context, dice *rand.Rand) {
 	l.sky.sent(&l.sky.commands)
 	to, since := l.doors[dice.IntN(len(l.doors))], time.Now()
 	err := l.send(ctx, patience, to.client, o)
+	if err == nil {
+		l.sky.well(&l.sky.commands, since)
+	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}
@@ -248,6 +251,9 @@ func (l *load) insist(ctx context.Context, to asked, t *tally, read func(context
 	once, cancel := context.WithTimeout(ctx, patience)
 	room, err := read(once, to.client)
 	cancel()
+	if err == nil {
+		l.sky.well(t, since)
+	}
 	if err == nil || ctx.Err() != nil {
 		return room, err
 	}

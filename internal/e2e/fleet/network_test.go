@@ -65,12 +65,17 @@ func openNetwork(t *testing.T, members map[string]member) *network {
 				if err := p.Start(); err != nil {
 					t.Fatal(err)
 				}
-				t.Cleanup(p.Stop)
 				n.proxies[w] = p
 			}
 		}
 	}
 	return n
+}
+
+func (n *network) close() {
+	for _, p := range n.proxies {
+		p.Stop()
+	}
 }
 
 // detours are what the fleet is told of the proxies.

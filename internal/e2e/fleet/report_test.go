@@ -54,7 +54,7 @@ How to read it:
 - **Lasts**: how long something was broken. What was killed stays dead for that time.
 - **Normal**: from when on every call of a process that runs succeeded at once, and every node's answers were less than 1 s old; counted
   from the beginning of the fault, or from its end when it took longer. *Always*: nobody noticed.
-- **Commands, reads**: how many were sent; how many of them failed at the one process that was asked, and with what; how many of these
+- **Commands, reads**: how many were sent; how long the slowest took of those that succeeded at once; how many failed at the one process that was asked, and with what; how many of these
   were answered when asked again with the client's list of zones, commands under the same Idempotency-Key. The rest was left
   open on purpose, and asked for at the end of the row.
 - **Oldest**: the largest age that an answer in zone a and in zone b said. No answer was older than it said: each is compared with

@@ -94,6 +94,7 @@ func (s *suite) play(t *testing.T, r row) {
 		sc.r.settled, sc.r.cause = s.sky.last.Sub(began), s.sky.cause
 	}
 	s.sky.mu.Unlock()
+	sc.couriers()
 	s.audit(sc.r)
 	s.sky.mu.Lock()
 	sc.r.commands, sc.r.reads, sc.r.oldest = s.sky.commands, s.sky.reads, s.sky.oldest
@@ -104,6 +105,40 @@ func (s *suite) play(t *testing.T, r row) {
 		}
 	}
 	t.Logf("%s", sc.r)
+}
+
+// couriers waits until both couriers bring events to both zones: one of them is enough for everything to look well.
+func (s *scene) couriers() {
+	s.t.Helper()
+	began := time.Now()
+	for _, zone := range []string{"a", "b"} {
+		for _, courier := range []string{"queue", "direct"} {
+			before := s.brought(zone, courier)
+			s.await("event by the "+courier+" in zone "+zone, func(context.Context) error {
+				if n := s.brought(zone, courier); n <= before {
+					return fmt.Errorf("it brought %v", n)
+				}
+				return nil
+			})
+		}
+	}
+	if took := time.Since(began); took > 2*calm {
+		s.note("both couriers bring events %s after that", seconds(took))
+	}
+}
+
+// brought is how many events a courier has brought to a zone's nodes since they started.
+func (s *scene) brought(zone, courier string) (n float64) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, m := range s.of("xroom", zone) {
+		brought, err := s.metric(ctx, m.Process, fmt.Sprintf("greenroom_station_passed_total{courier=%q,station=\"received\"}", courier))
+		if err != nil {
+			s.t.Error(err)
+		}
+		n += brought
+	}
+	return n
 }
 
 // loaded is nil when that many commands of this row were answered.

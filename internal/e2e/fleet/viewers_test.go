@@ -40,6 +40,9 @@ func (v viewer) look(ctx context.Context, dice *rand.Rand) {
 	} else {
 		err = v.one(once, room, since, called)
 	}
+	if err == nil {
+		v.sky.well(&v.sky.reads, since)
+	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}

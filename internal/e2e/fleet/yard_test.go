@@ -52,7 +52,8 @@ const (
 func raise(t *testing.T, dir string) *yard {
 	t.Helper()
 	need(t)
-	y := &yard{t: t, dir: dir}
+	y := &yard{t: t, dir: dir, net: &network{}}
+	t.Cleanup(func() { y.net.close() }) // after the fleet: it stops as it ran
 	t.Cleanup(y.lower)
 	y.do("up", "--only", "mariadb") // whom no detour concerns; from now on all addresses are known
 	y.look()
