@@ -10,7 +10,7 @@ import (
 // starters are the packages that may start a goroutine outside internal/app and the suites of tests, each with the reason why it
 // cannot be a Run(ctx) error that app starts.
 var starters = map[string]string{
-	"internal/adapter/natsbus":     "a broker's start must not hold up a caller whose context ends",
+	"internal/adapter/natsbus":     "neither a broker's start nor a connection that is made again may hold up a caller",
 	"internal/adapter/sqlitestore": "the committer lives as long as the open database, and ends in Close",
 	"client":                       "a read asks a second node beside a slow one; both end with the call, the question after readiness within a second",
 	"internal/door/commandapi":     "Run serves beside the wait for its context",

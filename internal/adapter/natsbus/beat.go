@@ -21,13 +21,21 @@ const (
 	maxBeat      = 1024
 )
 
-// Beat implements relay.BeatCourier: all nodes that listen hear it, once, now or never.
-func (b *Bus) Beat(_ context.Context, beat event.Beat) error {
+// Beat implements relay.BeatCourier: all nodes that listen hear it, once, now or never. It heeds ctx, which Publish does
+// not, see voice: the beats that go directly would be late with this one.
+func (b *Bus) Beat(ctx context.Context, beat event.Beat) error {
 	raw, err := wire.MarshalBeat(beat)
 	if err != nil {
 		return err
 	}
-	if err := b.conn.Publish(beatSubject, raw); err != nil {
+	sent := make(chan error, 1)
+	go func() { sent <- b.conn.Publish(beatSubject, raw) }()
+	select {
+	case err = <-sent:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("natsbus: beat: %w", err)
 	}
 	return nil

@@ -20,31 +20,23 @@ const (
 
 // News is follow.News on a connection, which it does not own: plain NATS under a subject of its own for each zone, since
 // another zone's room_c is no news here, and for each log.
-type News struct {
-	conn    *nats.Conn
-	subject string
-	log     *slog.Logger
-}
+type News struct{ voice }
 
 var _ follow.News = (*News)(nil)
 
 // NewNews makes the news of a zone; it talks to nobody yet.
 func NewNews(conn *nats.Conn, zone string, log *slog.Logger) *News {
-	return &News{conn: conn, subject: "greenroom.news." + zone, log: log}
+	return &News{voice{conn: conn, subject: "greenroom.news." + zone, log: log}}
 }
 
 // NewCommits makes the news of a log: that a process has committed events which wait for their place, for the one that
 // gives it.
 func NewCommits(conn *nats.Conn, shard int, log *slog.Logger) *News {
-	return &News{conn: conn, subject: "greenroom.commits." + strconv.Itoa(shard), log: log}
+	return &News{voice{conn: conn, subject: "greenroom.commits." + strconv.Itoa(shard), log: log}}
 }
 
 // Tell is follow.News.
-func (n *News) Tell() {
-	if err := n.conn.Publish(n.subject, nil); err != nil {
-		n.log.Debug("nobody can be told that there is something new", "subject", n.subject, "error", err) // they look by themselves
-	}
-}
+func (n *News) Tell() { n.say(nil) } // who does not hear it looks by himself
 
 // Hear is follow.News. It outlives the connection's faults.
 func (n *News) Hear(ctx context.Context, f func()) error {
