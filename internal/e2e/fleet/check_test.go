@@ -51,15 +51,6 @@ func (f *findings) all() map[string][]string {
 	}
 }
 
-func (f *findings) none() bool {
-	for _, list := range f.all() {
-		if len(list) > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func note(list *[]string, format string, args ...any) {
 	*list = append(*list, fmt.Sprintf(format, args...))
 }

@@ -102,7 +102,7 @@ func (l *load) end() {
 
 // newDice throws other numbers for each seed, and in each run: ids must not repeat on a fleet that was kept.
 func newDice(seed int) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(seed))) //nolint:gosec // seeds
+	return rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(seed)))
 }
 
 // every does something at a steady pace: what takes longer than a turn skips turns.

@@ -84,7 +84,7 @@ func (s *suite) write(path string) error {
 		operations += r.operations
 	}
 	fmt.Fprintf(&b, "\nAll in all %d rooms, %d events, and %d operations in the histories.\n", last.rooms, last.events, operations)
-	return os.WriteFile(path, []byte(b.String()), 0o644) //nolint:gosec // a page of the documentation
+	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
 // commit is that of the folder that the binary was built from.
