@@ -93,7 +93,8 @@ func (s *scene) logged(process string) int {
 	return len(text)
 }
 
-// stepsDown waits until one that led says that it does not any more, and notes whether a write of it was fenced.
+// stepsDown waits until one that led says that it does not any more, and notes how many writes of it were
+// fenced: none when its own clock stopped it before it came to write.
 func (s *scene) stepsDown(leader, lease string, logged int) {
 	s.t.Helper()
 	s.await("end of its leadership", s.said(leader, logged, "lead: not leading any more", lease))

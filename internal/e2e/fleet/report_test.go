@@ -46,7 +46,7 @@ const head = `# Faults
 
 What a fleet does while something in it is broken. Each row is played on real processes on one machine: MariaDB, a NATS cluster of three
 and the leaf of zone b, a Redis Cluster of six, two xanchor, two xroom in each of the zones a (home) and b, a forwarder in zone b, watch,
-and a proxy on each way between two of them. All the while %d broadcasters send commands to random doors of both zones, viewers
+and a proxy on each way between two of them (but none for watch). All the while %d broadcasters send commands to random doors of both zones, viewers
 read from every node, two more read strongly, others crawl the live list and follow the feed.
 
 How to read it:
