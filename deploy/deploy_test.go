@@ -21,7 +21,7 @@ import (
 // flags are those of `greenroom serve` and of all commands, by name, and the variables that set them.
 func flags(t *testing.T) (names, variables map[string]bool) {
 	t.Helper()
-	model, err := cli.Model(app.FleetCommands())
+	model, err := cli.Model(app.Commands())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,5 +11,5 @@ import (
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), app.FleetCommands(), bench.Command(), fleet.Command()))
+	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Commands(), bench.Command(), fleet.Command()))
 }

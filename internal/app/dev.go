@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -35,9 +37,16 @@ type devEnv struct {
 	Stdout      io.Writer
 }
 
-// Command plugs `greenroom dev` into the command line.
-func Command() kong.Option {
-	return kong.DynamicCommand("dev", "Serve: all roles in one process, no other software needed.", "", &Dev{})
+// Commands plugs `greenroom dev`, `serve` and `migrate` into the command line.
+func Commands() kong.Option {
+	return kong.OptionFunc(func(k *kong.Kong) error {
+		return errors.Join(
+			kong.Vars{"roles": strings.Join(roleNames(), ", ")}.Apply(k),
+			kong.DynamicCommand("dev", "Serve: all roles in one process, no other software needed.", "", &Dev{}).Apply(k),
+			kong.DynamicCommand("serve", "Serve: some roles of a fleet, on MySQL, NATS and Redis.", "", &Serve{}).Apply(k),
+			kong.DynamicCommand("migrate", "Bring the fleet's databases to this version's schema.", "", &migrateCmd{}).Apply(k),
+		)
+	})
 }
 
 // Run serves until ctx ends. It prints the addresses, the token, and a last line when it is ready;

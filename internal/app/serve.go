@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/greenroomlive/greenroom/internal/adapter/mysqlstore"
 	"github.com/greenroomlive/greenroom/internal/door/cli"
 )
@@ -145,15 +143,4 @@ func (c *migrateCmd) Run(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// FleetCommands plugs `greenroom serve` and `greenroom migrate` into the command line.
-func FleetCommands() kong.Option {
-	return kong.OptionFunc(func(k *kong.Kong) error {
-		return errors.Join(
-			kong.Vars{"roles": strings.Join(roleNames(), ", ")}.Apply(k),
-			kong.DynamicCommand("serve", "Serve: some roles of a fleet, on MySQL, NATS and Redis.", "", &Serve{}).Apply(k),
-			kong.DynamicCommand("migrate", "Bring the fleet's databases to this version's schema.", "", &migrateCmd{}).Apply(k),
-		)
-	})
 }

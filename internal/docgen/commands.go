@@ -14,7 +14,7 @@ import (
 )
 
 func commandLine(p *page) error {
-	model, err := cli.Model(app.Command(), bench.Command(), fleet.Command())
+	model, err := cli.Model(app.Commands(), bench.Command(), fleet.Command())
 	if err != nil {
 		return err
 	}
@@ -37,14 +37,14 @@ func commandLine(p *page) error {
 // helpOf is what --help prints.
 func helpOf(command ...string) (string, error) {
 	var out bytes.Buffer
-	if status := cli.Main(append(command, "--help"), &out, &out, app.Command(), bench.Command(), fleet.Command()); status != 0 {
+	if status := cli.Main(append(command, "--help"), &out, &out, app.Commands(), bench.Command(), fleet.Command()); status != 0 {
 		return "", fmt.Errorf("%s --help ended with %d: %s", strings.Join(command, " "), status, out.String())
 	}
 	return out.String(), nil
 }
 
 func configuration(p *page) error {
-	model, err := cli.Model(app.Command(), bench.Command(), fleet.Command())
+	model, err := cli.Model(app.Commands(), bench.Command(), fleet.Command())
 	if err != nil {
 		return err
 	}
@@ -52,13 +52,15 @@ func configuration(p *page) error {
 		"A flag goes before the environment, the environment before the file, the file before the default.")
 	p.section("All commands")
 	p.table(settingsHeader, settings(model.Flags, ""))
-	dev := find(model, "dev")
-	if dev == nil {
-		return fmt.Errorf("there is no command dev")
+	for _, name := range []string{"dev", "serve", "migrate"} {
+		command := find(model, name)
+		if command == nil {
+			return fmt.Errorf("there is no command %s", name)
+		}
+		p.section("greenroom " + name)
+		p.text(command.Help)
+		p.table(settingsHeader, settings(command.Flags, name))
 	}
-	p.section("greenroom dev")
-	p.text(dev.Help)
-	p.table(settingsHeader, settings(dev.Flags, "dev"))
 	p.section("Example")
 	p.block("yaml", "# greenroom --config greenroom.yaml dev\ndata: /var/lib/greenroom\ndev:\n  query-addr: 0.0.0.0:8000\n  lease: 10s\n  grace: 30s")
 	return nil

@@ -91,7 +91,7 @@ func TestNodesKnowTheirEngines(t *testing.T) {
 
 // A key that no flag reads would be passed over in silence.
 func TestNodesAreToldByFlagsThatServeHas(t *testing.T) {
-	model, err := cli.Model(app.FleetCommands())
+	model, err := cli.Model(app.Commands())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(checked{m}, map[string]func(){
 		"greenroom": func() {
-			os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Command(), bench.Command(), fleet.Command()))
+			os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr, app.Commands(), bench.Command(), fleet.Command()))
 		},
 	})
 }
