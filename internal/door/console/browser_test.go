@@ -150,13 +150,18 @@ func has(selector, text string) step {
 	return holds(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
 }
 
+// streaming waits until the page follows: what changed before is not announced, it is simply there.
+func streaming() step {
+	return holds(`document.body["htmx-internal-data"]?.sseEventSource?.readyState === EventSource.OPEN`)
+}
+
 func TestBoardUpdatesByItself(t *testing.T) {
 	w, c := newWorld(t)
 	srv := serve(t, c)
 	id := w.newRoom(t, "Late night chess", 2)
 	ctx, seen := browser(t)
 
-	run(t, ctx, chromedp.Navigate(srv.URL), has("#on-air", "Nobody is on air"),
+	run(t, ctx, chromedp.Navigate(srv.URL), has("#on-air", "Nobody is on air"), streaming(),
 		script(`window.unreloaded = true`))
 	start(t, w, id)
 	run(t, ctx, has("#on-air .card", "Late night chess"), has("#on-air .pill", "LIVE"), has("#count-live", "1"),
