@@ -57,7 +57,7 @@ func NATSServer(ctx context.Context) (string, error) {
 // StartNATSCluster runs three servers in folders below dir and waits until they have agreed on a leader. What was
 // started is stopped when that fails.
 func StartNATSCluster(ctx context.Context, program, dir string) (*NATSCluster, error) {
-	addrs, err := keptAddrs(4 * natsNodes)
+	addrs, err := freeAddrs(4 * natsNodes)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (c *NATSCluster) Leaves() (out []string) {
 // StartNATSLeaf runs the server of another zone: a leaf node of the cluster, with a JetStream domain named like the
 // zone. It serves whether or not the cluster can be reached at remotes, host:port of the members' doors for leaves.
 func StartNATSLeaf(ctx context.Context, program, dir, zone string, remotes []string) (*NATS, error) {
-	addrs, err := keptAddrs(2)
+	addrs, err := freeAddrs(2)
 	if err != nil {
 		return nil, err
 	}

@@ -126,16 +126,6 @@ func (o *output) String() string {
 	return string(o.kept)
 }
 
-// FreeAddr is a loopback address that nothing listens on. Somebody may take it before its user does:
-// programs that can should listen on port 0 instead.
-func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
 // errNotYet is what a condition reports while it does not hold.
 var errNotYet = errors.New("not yet")
 

@@ -40,7 +40,7 @@ func (r *Redis) Addr() string { return r.addr }
 
 // StartRedis runs a server of its own in the folder and waits until it answers.
 func StartRedis(ctx context.Context, dir string) (*Redis, error) {
-	addrs, err := keptAddrs(1)
+	addrs, err := freeAddrs(1)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ type RedisCluster struct{ Nodes []*Redis }
 // StartRedisCluster runs the servers in folders below dir and waits until all know all and every slot is served. What
 // was started is stopped when that fails.
 func StartRedisCluster(ctx context.Context, dir string) (*RedisCluster, error) {
-	addrs, err := keptAddrs(4 * redisMasters)
+	addrs, err := freeAddrs(4 * redisMasters)
 	if err != nil {
 		return nil, err
 	}

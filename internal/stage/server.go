@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -136,25 +134,4 @@ func (s *Server) closeLog() {
 		_ = s.log.Close() // every line is written through
 		s.log = nil
 	}
-}
-
-// The ports that a server keeps for all its lives lie below those that the kernel gives to outgoing connections: one of
-// these would take the port of a dead server, and it could not come back.
-const firstPort, lastPort = 12_000, 32_000
-
-// keptAddrs are so many different loopback addresses that nothing listens on, for servers that keep them.
-func keptAddrs(n int) ([]string, error) {
-	var out []string
-	for range 100 * n {
-		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		defer func() { _ = l.Close() }() // held until all are found: so none is found twice
-		if out = append(out, addr); len(out) == n {
-			return out, nil
-		}
-	}
-	return nil, fmt.Errorf("stage: no %d free ports between %d and %d", n, firstPort, lastPort)
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,35 +15,65 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A node that serves everybody but crawlers: the figures must say so.
-func TestTheFiguresAreTheNodes(t *testing.T) {
+// pickyNode serves everybody but crawlers.
+type pickyNode struct {
+	addr string
+
+	mu      sync.Mutex
+	refused int
+	clients map[string]bool // by IP address
+}
+
+func newPickyNode(t *testing.T) *pickyNode {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var served, refused atomic.Int64
-	var mu sync.Mutex
-	clients := map[string]bool{}
-	node := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		mu.Lock()
-		clients[host] = true
-		mu.Unlock()
-		if r.Header.Get("X-Room-Priority") == "crawl" {
-			refused.Add(1)
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		served.Add(1)
-		_, _ = w.Write([]byte("{}"))
-	})}
+	n := &pickyNode{addr: ln.Addr().String(), clients: map[string]bool{}}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: n}
 	ended := make(chan error, 1)
-	go func() { ended <- node.Serve(ln) }()
-	load := overload.Load{
-		Addr: ln.Addr().String(), Rooms: []int64{1, 2, 3}, Capacity: 1000, Connections: 40,
+	go func() { ended <- server.Serve(ln) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+	return n
+}
+
+func (n *pickyNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	crawls := r.Header.Get("X-Room-Priority") == "crawl"
+	n.mu.Lock()
+	n.clients[host] = true
+	if crawls {
+		n.refused++
+	}
+	n.mu.Unlock()
+	if crawls {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("{}"))
+}
+
+// counts are read under the lock: a handler may outlive the load.
+func (n *pickyNode) counts() (refused, clients int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.refused, len(n.clients)
+}
+
+func loadOn(n *pickyNode) overload.Load {
+	return overload.Load{
+		Addr: n.addr, Rooms: []int64{1, 2, 3}, Capacity: 1000, Connections: 40,
 		Times: []float64{0.5, 1}, Warm: 50 * time.Millisecond, Each: 300 * time.Millisecond,
 	}
-	points, step, err := load.Run(t.Context())
+}
+
+func TestTheFiguresAreTheNodes(t *testing.T) {
+	node := newPickyNode(t)
+	points, step, err := loadOn(node).Run(t.Context())
 	if err != nil || len(points) != 2 {
 		t.Fatalf("%v, %v", points, err)
 	}
@@ -59,23 +88,28 @@ func TestTheFiguresAreTheNodes(t *testing.T) {
 	if step.FirstRefusal == 0 || len(step.Entering) == 0 {
 		t.Errorf("a step: %+v", step)
 	}
-	load.Only = []string{"enter"}
-	refused.Store(0)
-	if _, _, err := load.Run(t.Context()); err != nil || refused.Load() > 0 {
-		t.Errorf("only entering: %d refusals (%v)", refused.Load(), err)
+	if _, clients := node.counts(); !strings.Contains(points[0].String(), "entered") || clients < 2 {
+		t.Errorf("%s by %d clients", points[0], clients)
 	}
-	if got, err := load.Measure(t.Context()); err != nil || got <= 0 {
+	if got, err := loadOn(node).Measure(t.Context()); err != nil || got <= 0 {
 		t.Errorf("capacity %.0f (%v)", got, err)
 	}
-	load.Addr = "127.0.0.1:1"
+}
+
+// A node of its own: what another load left behind cannot be counted.
+func TestOneClassAlone(t *testing.T) {
+	node := newPickyNode(t)
+	load := loadOn(node)
+	load.Only = []string{"enter"}
+	_, _, err := load.Run(t.Context())
+	if refused, clients := node.counts(); err != nil || refused > 0 || clients == 0 {
+		t.Errorf("only entering: %d refusals, %d clients (%v)", refused, clients, err)
+	}
+}
+
+func TestANodeThatIsNotThere(t *testing.T) {
+	load := loadOn(&pickyNode{addr: "127.0.0.1:1"})
 	if _, _, err := load.Run(t.Context()); err == nil {
 		t.Error("a node that is not there was measured")
-	}
-	_ = node.Close()
-	<-ended
-	mu.Lock() // a handler may outlive the server's Close
-	defer mu.Unlock()
-	if !strings.Contains(points[0].String(), "entered") || len(clients) < 2 {
-		t.Errorf("%s by %d clients", points[0], len(clients))
 	}
 }
