@@ -45,6 +45,7 @@ func (n *fleetNode) openAnchor() error {
 	}
 	n.internals = append(n.internals, sourceapi.New(n.engines.rooms))
 	n.inside(n.commands.Leases.Run)
+	n.inside(n.commands.Lifts.Run)
 	n.candidate(n.engines.leasesB, sequencerLease, n.sequence)
 	return nil
 }

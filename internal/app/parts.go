@@ -18,9 +18,11 @@ import (
 
 // commanding is what every process of the B side runs: it decides, commits, and calls the C side directly.
 type commanding struct {
-	Anchor *command.Anchor
-	Leases *command.Leases
-	Direct *relay.Direct
+	Anchor  *command.Anchor
+	Control *command.Control
+	Leases  *command.Leases
+	Lifts   *command.Lifts
+	Direct  *relay.Direct
 
 	clock    func() time.Time
 	observer station.Observer
@@ -33,7 +35,8 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	b.Anchor = command.NewAnchor(command.Config{
 		Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
 	})
-	b.Leases = command.NewLeases(b.Anchor, c.Logger)
+	b.Control = command.NewControl(b.Anchor)
+	b.Leases, b.Lifts = command.NewLeases(b.Anchor, c.Logger), command.NewLifts(b.Anchor, c.Logger)
 	return b
 }
 
@@ -47,7 +50,7 @@ func (b *commanding) committed(events []event.RoomEvent) {
 }
 
 func (b *commanding) run(ctx context.Context) error {
-	return together(ctx, b.Leases.Run, b.Direct.Run)
+	return together(ctx, b.Leases.Run, b.Lifts.Run, b.Direct.Run)
 }
 
 // relaying is what exactly one process runs for a log: it gives the order, fills the queue, and beats.

@@ -280,6 +280,35 @@ func (rd roomsReader) Due(now time.Time, limit int) ([]ident.RoomID, error) {
 	return out, nil
 }
 
+func (rd roomsReader) ControlDue(now time.Time, limit int) ([]ident.RoomID, error) {
+	var due []room.Room
+	for _, r := range rd.is.rooms {
+		if at := r.LiftsAt(); !at.IsZero() && !at.After(now) {
+			due = append(due, r)
+		}
+	}
+	slices.SortFunc(due, func(a, b room.Room) int {
+		return cmp.Or(a.LiftsAt().Compare(b.LiftsAt()), cmp.Compare(a.ID, b.ID))
+	})
+	var out []ident.RoomID
+	for _, r := range due[:min(limit, len(due))] {
+		out = append(out, r.ID)
+	}
+	return out, nil
+}
+
+func (rd roomsReader) Controlled(state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error) {
+	var out []*room.Room
+	for _, id := range slices.Sorted(maps.Keys(rd.is.rooms)) {
+		r := rd.is.rooms[id]
+		has := r.Card().Control.State
+		if id > after && has != view.Normal && (state == view.Normal || has == state) && len(out) < limit {
+			out = append(out, r.Stored())
+		}
+	}
+	return out, nil
+}
+
 type roomsTx struct {
 	roomsReader
 	store  *Rooms
@@ -293,6 +322,11 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	if len(r.Sessions()) > 0 {
 		if err := ownership.Check(role, "session", "status", "media_server", "client_id", "client_ip", "key_id",
 			"lease_until", "grace_until", "lost", "ended_at", "end_reason"); err != nil {
+			return err
+		}
+	}
+	if r.Controlled() {
+		if err := ownership.Check(role, "room_control", "room_id", "state", "interventions", "due_at"); err != nil {
 			return err
 		}
 	}

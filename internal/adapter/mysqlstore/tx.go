@@ -77,6 +77,9 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	if err := tx.saveRow(r); err != nil {
 		return err
 	}
+	if err := tx.saveControl(role, r); err != nil {
+		return err
+	}
 	for _, s := range r.Sessions() {
 		if err := tx.saveSession(role, s); err != nil {
 			return err

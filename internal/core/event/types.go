@@ -12,6 +12,14 @@ const (
 	LiveInterrupted Type = "LiveInterrupted"
 	LiveResumed     Type = "LiveResumed"
 	LiveEnded       Type = "LiveEnded"
+	RoomWarned      Type = "RoomWarned"
+	WarningLifted   Type = "WarningLifted"
+	RoomCut         Type = "RoomCut"
+	CutLifted       Type = "CutLifted"
+	RoomHidden      Type = "RoomHidden"
+	RoomUnhidden    Type = "RoomUnhidden"
+	RoomLocked      Type = "RoomLocked"
+	RoomUnlocked    Type = "RoomUnlocked"
 	AreaTreeChanged Type = "AreaTreeChanged"
 	EventUnreadable Type = "EventUnreadable"
 )
@@ -33,6 +41,14 @@ var Registry = []Entry{
 	{LiveInterrupted, "Interrupt", "internal/core/room/live.go", "The stream is gone, the grace window runs; reason says how it was noticed."},
 	{LiveResumed, "GoLive", "internal/core/room/live.go", "The publisher came back inside the grace window: the same session goes on."},
 	{LiveEnded, "End", "internal/core/room/live.go", "The session is over; reason is its end reason."},
+	{RoomWarned, "Warn", "internal/core/room/control.go", "Staff warned the anchor; reason is what viewers may read."},
+	{WarningLifted, "Unwarn", "internal/core/room/control.go", "The warning was taken back, or is over (reason EXPIRED)."},
+	{RoomCut, "Cut", "internal/core/room/control.go", "Staff ended the broadcast, and may hold the next one back for a while."},
+	{CutLifted, "Uncut", "internal/core/room/control.go", "The next broadcast is no longer held back, by staff or because the time is over (reason EXPIRED)."},
+	{RoomHidden, "Hide", "internal/core/room/control.go", "The room is on no list any more; who has its link still plays it."},
+	{RoomUnhidden, "Unhide", "internal/core/room/control.go", "The room may be on lists again, by staff or because the time is over (reason EXPIRED)."},
+	{RoomLocked, "Lock", "internal/core/room/control.go", "Staff locked the room: nobody may publish to it."},
+	{RoomUnlocked, "Unlock", "internal/core/room/control.go", "The room may be published to again, by staff or because the time is over (reason EXPIRED)."},
 	{AreaTreeChanged, "ChangeAreas", "internal/core/room/area.go", "An area was made, renamed or moved; the event carries the whole tree."},
 	{EventUnreadable, "", "internal/flow/project/park.go", "Holds the place of an event whose stored copy is broken, so that the feed has no gap; the room heals by state transfer."},
 }

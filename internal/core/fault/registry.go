@@ -45,6 +45,8 @@ var (
 	MethodNotAllowed    = add("METHOD_NOT_ALLOWED", 405, grpcUnimplemented, false, "The path exists, but not with this method; the Allow header names those it has.")
 	AlreadyLive         = add("ALREADY_LIVE", 409, grpcFailedPrecondition, true, "Another publisher holds the room's session and the room's policy is REJECT.")
 	StaleSession        = add("STALE_SESSION", 409, grpcFailedPrecondition, false, "The callback speaks for a session that is not the room's current one.")
+	RoomLocked          = add("ROOM_LOCKED", 409, grpcFailedPrecondition, false, "Staff locked the room: nobody may publish to it; details.reason says why, details.until how long, if it ends by itself.")
+	RoomCut             = add("ROOM_CUT", 409, grpcFailedPrecondition, true, "Staff cut the broadcast and holds the next one back until details.until; details.reason says why.")
 	IdempotencyConflict = add("IDEMPOTENCY_CONFLICT", 409, grpcAborted, false, "The Idempotency-Key was used before with another request.")
 	AreaConflict        = add("AREA_CONFLICT", 409, grpcFailedPrecondition, false, "The area tree does not allow this: a name twice under one parent, an area below itself, or too many areas.")
 	KeyLimit            = add("KEY_LIMIT", 409, grpcFailedPrecondition, false, "The room has as many usable keys as it may have; revoke one first.")

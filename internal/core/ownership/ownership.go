@@ -6,6 +6,8 @@
 package ownership
 
 import (
+	"slices"
+
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 )
@@ -20,6 +22,8 @@ const (
 	XRoomExtend     Role = "xroom-extend"
 	XRoom           Role = "xroom"
 	Watch           Role = "watch"
+	// Everyone is no service: the column counts the changes of all B roles, and moves with each of them.
+	Everyone Role = "every B role"
 )
 
 // Side is B (command) or C (query).
@@ -48,7 +52,9 @@ type Column struct {
 var (
 	described = []event.Type{event.RoomCreated, event.RoomRenamed, event.RoomEdited}
 	broadcast = []event.Type{event.WentLive, event.LiveInterrupted, event.LiveResumed, event.LiveEnded}
-	every     = append(append([]event.Type{}, described...), broadcast...)
+	control   = []event.Type{event.RoomWarned, event.WarningLifted, event.RoomCut, event.CutLifted, event.RoomHidden,
+		event.RoomUnhidden, event.RoomLocked, event.RoomUnlocked}
+	every = slices.Concat(described, broadcast, control)
 )
 
 // Table is the whole of it.
@@ -64,9 +70,9 @@ var Table = []Column{
 	{"room", "live_status", XAnchor, B, broadcast, true, false},
 	{"room", "session_id", XAnchor, B, broadcast, true, false},
 	{"room", "epoch", XAnchor, B, broadcast, true, false},
-	{"room", "version", XAnchor, B, every, true, false},
+	{"room", "version", Everyone, B, every, true, false},
 	{"room", "created_at", XAnchor, B, nil, false, false},
-	{"room", "updated_at", XAnchor, B, every, true, false},
+	{"room", "updated_at", Everyone, B, every, true, false},
 	{"session", "id", XAnchor, B, broadcast, true, false},
 	{"session", "room_id", XAnchor, B, broadcast, false, false},
 	{"session", "epoch", XAnchor, B, broadcast, true, false},
@@ -82,6 +88,10 @@ var Table = []Column{
 	{"session", "grace_until", XAnchor, B, nil, false, false},
 	{"session", "lost", XAnchor, B, nil, false, false},
 	{"session", "due_at", XAnchor, B, nil, false, false},
+	{"room_control", "room_id", XRoomManagement, B, control, false, false},
+	{"room_control", "state", XRoomManagement, B, control, true, false},
+	{"room_control", "interventions", XRoomManagement, B, control, true, false},
+	{"room_control", "due_at", XRoomManagement, B, nil, false, false},
 	{"stream_key", "id", XAnchor, B, nil, false, false},
 	{"stream_key", "room_id", XAnchor, B, nil, false, false},
 	{"stream_key", "label", XAnchor, B, nil, false, false},

@@ -13,6 +13,9 @@ var roles = []ownership.Role{ownership.XAnchor, ownership.XRoomManagement, owner
 
 func TestOnlyTheOwnerWrites(t *testing.T) {
 	for _, c := range ownership.Table {
+		if c.Owner == ownership.Everyone {
+			continue // counted with each change, written by nobody's wish
+		}
 		for _, role := range roles {
 			err := ownership.Check(role, c.Entity, c.Name)
 			if role == c.Owner {

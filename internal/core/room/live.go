@@ -20,8 +20,12 @@ import (
 
 // GoLive lets p publish: it begins a session, resumes the interrupted one when p comes with
 // the same key inside the grace, or repeats its yes to a publisher that already holds it.
-// Another publisher meets the room's policy: ALREADY_LIVE, or a take-over.
+// Another publisher meets the room's policy: ALREADY_LIVE, or a take-over. ROOM_LOCKED or ROOM_CUT while
+// staff bars the room.
 func (r *Room) GoLive(by By, p Publisher, next ident.SessionID, terms Terms) error {
+	if err := r.MustBeFree(by.Now); err != nil {
+		return err
+	}
 	s := r.Session
 	if s != nil && r.overdue(by.Now) {
 		r.end(by, s.Lost)

@@ -2,6 +2,7 @@ package room_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ func reload(r *room.Room) *room.Room {
 	out := &room.Room{
 		ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: r.Tags, Language: r.Language,
 		Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Interventions: slices.Clone(r.Interventions),
 	}
 	if s := r.Session; s != nil {
 		out.Session = &room.Session{

@@ -1,6 +1,6 @@
 // Package room decides what is true of a room and what may happen to it.
 //
-// One file per story: create.go, edit.go, live.go, key.go, area.go. Every story is a
+// One file per story: create.go, edit.go, live.go, control.go, key.go, area.go. Every story is a
 // method that takes the time and all ids as parameters, either changes the aggregate
 // and records events, or returns a fault and changes nothing. The package is pure: no
 // clock, no I/O, no goroutines; a store saves what a story left in the aggregate.
@@ -40,11 +40,14 @@ type Room struct {
 	UpdatedAt time.Time
 	// Session is the running one; nil while the room is idle.
 	Session *Session
+	// Interventions are what staff laid over the room, at most one of each level, weakest first.
+	Interventions []Intervention
 
-	before  view.RoomCard
-	policy  PublisherPolicy // as loaded
-	events  []event.RoomEvent
-	touched []Session
+	before        view.RoomCard
+	policy        PublisherPolicy // as loaded
+	interventions []Intervention  // as loaded
+	events        []event.RoomEvent
+	touched       []Session
 }
 
 // By says who causes a change and when; every story takes one.
@@ -60,7 +63,7 @@ func (r *Room) Card() view.RoomCard {
 	card := view.RoomCard{
 		ID: r.ID, AnchorID: r.Anchor, Title: r.Title, AreaID: r.Area, CoverURL: r.CoverURL,
 		Tags: slices.Clone(r.Tags), Language: r.Language, Version: r.Version, UpdatedAt: r.UpdatedAt,
-		Live: view.LiveState{Epoch: r.Epoch},
+		Live: view.LiveState{Epoch: r.Epoch}, Control: r.control(),
 	}
 	if s := r.Session; s != nil {
 		card.Live.Status = s.Status
@@ -71,13 +74,16 @@ func (r *Room) Card() view.RoomCard {
 }
 
 // Loaded is called by a store after filling the aggregate: what it holds now is the committed state.
-func (r *Room) Loaded() { r.before, r.policy = r.Card(), r.Policy }
+func (r *Room) Loaded() {
+	r.before, r.policy, r.interventions = r.Card(), r.Policy, slices.Clone(r.Interventions)
+}
 
 // Stored is a copy as a store keeps it or gives it out: the state that is, without what the running
 // command left in it, and sharing nothing.
 func (r *Room) Stored() *Room {
 	c := Room{ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: slices.Clone(r.Tags),
-		Language: r.Language, Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+		Language: r.Language, Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Interventions: slices.Clone(r.Interventions)}
 	if r.Session != nil {
 		s := *r.Session
 		s.dirty = false
@@ -121,16 +127,17 @@ func (r *Room) BaseVersion() ident.Version {
 }
 
 // Columns names the stored columns of the room in which it differs from what was loaded; the
-// stores' write guard asks the ownership table about each.
+// stores' write guard asks the ownership table about each. version and updated_at move with every
+// change, whoever's it is, and are not asked about; what staff wrote is in rows of its own (Controlled).
 func (r *Room) Columns() []string {
 	var out []string
 	for _, e := range r.events {
 		for _, field := range e.Changed {
-			name := columnOf[field]
-			if name == "" {
+			name, mapped := columnOf[field]
+			if !mapped {
 				name = field
 			}
-			if !slices.Contains(out, name) {
+			if name != "" && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}
@@ -138,13 +145,12 @@ func (r *Room) Columns() []string {
 	if r.Policy != r.policy {
 		out = append(out, "publisher_policy")
 	}
-	if len(r.events) > 0 {
-		out = append(out, "version", "updated_at")
-	}
 	return out
 }
 
-// columnOf maps the card's field names to columns where they differ. A session's start is the session's own.
+// columnOf maps the card's field names to columns where they differ; to none where the field is a row of its own. A
+// session's start is the session's own.
 var columnOf = map[string]string{
+	"control":     "",
 	"live.status": "live_status", "live.session_id": "session_id", "live.epoch": "epoch", "live.started_at": "session_id",
 }

@@ -7,6 +7,8 @@
 package view
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -41,6 +43,19 @@ const (
 var controlStateNames = [...]string{"NORMAL", "WARNED", "CUT", "LOCKED", "HIDDEN"}
 
 func (s ControlState) String() string { return controlStateNames[s] }
+
+// MarshalText is the name.
+func (s ControlState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name.
+func (s *ControlState) UnmarshalText(name []byte) error {
+	n := slices.Index(controlStateNames[:], string(name))
+	if n < 0 {
+		return fmt.Errorf("control state %q is unknown", name)
+	}
+	*s = ControlState(n)
+	return nil
+}
 
 // RoomCard is one room as viewers see it. Times are UTC with millisecond precision; zero means unset.
 type RoomCard struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
 	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/core/view"
 )
 
 // Store is the B database: room_b.
@@ -37,6 +38,10 @@ type Reader interface {
 	AreaTree() (*room.AreaTree, error)
 	// Due lists rooms whose session has a lease or a grace that ends at or before now.
 	Due(now time.Time, limit int) ([]ident.RoomID, error)
+	// ControlDue lists rooms that have an intervention which ends at or before now.
+	ControlDue(now time.Time, limit int) ([]ident.RoomID, error)
+	// Controlled pages by id, above after, through the rooms whose strongest intervention is state; NORMAL: that have any.
+	Controlled(state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error)
 }
 
 // Tx is a transaction.

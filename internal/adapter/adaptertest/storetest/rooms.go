@@ -64,6 +64,7 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 		{"events come out as they went in", keepsEvents},
 
 		{"due sessions are found by lease and by grace", findsDue},
+		{"interventions are kept, found by their end and by the strongest", keepsControl},
 		{"rooms are paged by id and by anchor", pagesRooms},
 		{"sessions are paged from the newest", pagesSessions},
 		{"keys are kept, newest first, revoked ones too", keepsKeys},
