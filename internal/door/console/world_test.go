@@ -89,37 +89,27 @@ func must(t *testing.T, err error) {
 func (w *world) Write(_ context.Context, unit func(command.Tx) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return unit(tx{w})
+	return unit(tx{w: w})
 }
 
 func (w *world) Read(_ context.Context, look func(command.Reader) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return look(tx{w})
+	return look(tx{w: w})
 }
 
-type tx struct{ w *world }
+// tx has what the console's pages ask for.
+type tx struct {
+	command.Tx
+	w *world
+}
 
 func (x tx) Room(id ident.RoomID) (*room.Room, error) {
 	r, ok := x.w.rooms[id]
 	if !ok {
 		return nil, fault.RoomNotFound.New("there is no room %s", id)
 	}
-	return loaded(r), nil
-}
-
-// loaded copies an aggregate as a store would load it: without what the last command recorded.
-func loaded(r *room.Room) *room.Room {
-	out := &room.Room{
-		ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: r.Tags, Language: r.Language,
-		Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
-	}
-	if r.Session != nil {
-		s := *r.Session
-		out.Session = &s
-	}
-	out.Loaded()
-	return out
+	return r.Stored(), nil
 }
 
 func (x tx) Rooms(ident.AnchorID, ident.RoomID, int) ([]*room.Room, error) { return nil, nil }
@@ -166,7 +156,7 @@ func (x tx) SaveRoom(_ ownership.Role, r *room.Room) error {
 		e.FeedSeq, e.CommittedAt = ident.FeedSeq(len(x.w.events)+1), x.w.clock()
 		x.w.events = append(x.w.events, e)
 	}
-	x.w.rooms[r.ID] = loaded(r)
+	x.w.rooms[r.ID] = r.Stored()
 	x.w.pulse()
 	return nil
 }
