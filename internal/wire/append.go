@@ -41,19 +41,48 @@ func AppendCard(b []byte, c *view.RoomCard) []byte {
 	b = appendText(b, 2, c.Extension.Pinned)
 	b = closed(appendTexts(b, 3, c.Extension.Badges), at)
 
-	b, at = opened(b, 11)
-	b = appendInt(b, 1, c.Audience.Online)
-	b = appendInt(b, 2, c.Audience.Peak)
-	b = closed(appendInt(b, 3, c.Audience.Likes), at)
-
+	b = appendAudience(b, c.Audience)
 	b = appendInt(b, 12, int64(c.Version))
 	return appendTime(b, 13, c.UpdatedAt)
 }
 
 // AppendAnswer appends the encoded greenroom.room.v1.GetRoomResponse of a card.
 func AppendAnswer(b []byte, c *view.RoomCard) []byte {
-	b, at := opened(b, 1)
+	b, at := opened(b, fieldRoom)
 	return closed(AppendCard(b, c), at)
+}
+
+const (
+	fieldRoom     = 1  // of GetRoomResponse
+	fieldAudience = 11 // of Room
+)
+
+func appendAudience(b []byte, a view.Audience) []byte {
+	b, at := opened(b, fieldAudience)
+	b = appendInt(b, 1, a.Online)
+	b = appendInt(b, 2, a.Peak)
+	return closed(appendInt(b, 3, a.Likes), at)
+}
+
+// AppendRecounted appends an answer with another audience in its card. The answer is one that AppendAnswer made: all
+// it holds is well-formed, and in the order of the fields.
+func AppendRecounted(b, answer []byte, a view.Audience) []byte {
+	_, _, tag := protowire.ConsumeTag(answer)
+	card, _ := protowire.ConsumeBytes(answer[tag:])
+	before, behind := 0, len(card)
+	for rest := card; len(rest) > 0; {
+		field, _, n := protowire.ConsumeField(rest)
+		if field < fieldAudience {
+			before += n
+		} else if field > fieldAudience {
+			behind = len(card) - len(rest)
+			break
+		}
+		rest = rest[n:]
+	}
+	b, at := opened(b, fieldRoom)
+	b = appendAudience(append(b, card[:before]...), a)
+	return closed(append(b, card[behind:]...), at)
 }
 
 // opened begins the message of a field; at is where its bytes begin. One byte is kept for its length.

@@ -30,11 +30,9 @@ func (c *RoomCard) AppendJSON(b []byte) []byte {
 	b = AppendString(append(b, `,"pinned":`...), c.Extension.Pinned)
 	b = AppendStrings(append(b, `,"badges":`...), c.Extension.Badges)
 
-	b = appendID(append(b, `,"widgets":{}},"audience":{"online":`...), c.Audience.Online)
-	b = appendID(append(b, `,"peak":`...), c.Audience.Peak)
-	b = appendID(append(b, `,"likes":`...), c.Audience.Likes)
+	b = c.Audience.AppendJSON(append(b, `,"widgets":{}}`+audienceName...))
 
-	b = appendID(append(b, `},"version":`...), int64(c.Version))
+	b = appendID(append(b, `,"version":`...), int64(c.Version))
 	b = AppendTime(append(b, `,"updated_at":`...), c.UpdatedAt)
 	return append(b, '}')
 }

@@ -114,7 +114,9 @@ func (s *HTTP) writeRoom(ctx *fasthttp.RequestCtx, look query.Look, e *query.Ent
 	if query.Stale(age) {
 		h.SetCanonical(headerStale, yes)
 	}
-	if known := ctx.Request.Header.PeekBytes(headerIfNoneMatch); len(known) > 0 && matches(known, e.ETag) {
+	// The tag is the version, and an audience moves without it: with a 304 a CDN would show the viewers of the first
+	// minute for as long as nobody renames the room. So a room that is counted is always sent whole.
+	if known := ctx.Request.Header.PeekBytes(headerIfNoneMatch); len(known) > 0 && !e.Counted && matches(known, e.ETag) {
 		ctx.SetStatusCode(fasthttp.StatusNotModified)
 		return
 	}

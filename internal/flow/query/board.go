@@ -31,6 +31,9 @@ func ParseSort(s string) (Sort, bool) {
 // onAir is what the board knows of a room.
 type onAir struct {
 	version ident.Version
+	session ident.SessionID
+	// online is the newest number of viewers; the room's place may lag behind it, see maxMoves.
+	online  int64
 	shelves []*shelf
 	stays   [sorts]*stay
 }
@@ -75,7 +78,7 @@ func (b *board) apply(c *view.RoomCard) bool {
 		room = &onAir{}
 		b.rooms[c.ID] = room
 	}
-	room.version = c.Version
+	room.version, room.session, room.online = c.Version, c.Live.SessionID, c.Audience.Online
 	b.put(c, room)
 	return true
 }
@@ -92,7 +95,11 @@ func (b *board) put(c *view.RoomCard, room *onAir) {
 		room.shelves = b.enter(b.draft)
 		leave(left)
 	}
-	keys := [sorts]int64{ByStarted: c.Live.StartedAt.UnixMilli(), ByOnline: c.Audience.Online}
+	b.place(c.ID, room, [sorts]int64{ByStarted: c.Live.StartedAt.UnixMilli(), ByOnline: room.online}, moved)
+}
+
+// place gives the room its place in each order, on the shelves it is on.
+func (b *board) place(id ident.RoomID, room *onAir, keys [sorts]int64, moved bool) {
 	if !moved && room.stays[ByStarted].key == keys[ByStarted] && room.stays[ByOnline].key == keys[ByOnline] {
 		return
 	}
@@ -101,7 +108,7 @@ func (b *board) put(c *view.RoomCard, room *onAir) {
 		if old != nil && !moved && old.key == keys[s] {
 			continue
 		}
-		st := &stay{id: c.ID, key: keys[s], shelves: room.shelves, from: b.now}
+		st := &stay{id: id, key: keys[s], shelves: room.shelves, from: b.now}
 		for _, sh := range st.shelves {
 			sh.orders[s].Set(row{st.key, st.id, st})
 		}

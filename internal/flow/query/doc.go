@@ -17,6 +17,9 @@
 // RunHot finds the rooms that a crowd reads, tells the other nodes, and keeps in L1 what is hot anywhere;
 // when a room goes on air it loads the list of its anchor's rooms. Only speed depends on it.
 //
+// Counted takes what was counted of the audiences, from one caller beside Changed: cards and the order by viewers follow,
+// versions stay. A count is shown with the broadcast it belongs to and never goes back.
+//
 // Failure: a load that fails fails the readers that wait for it and is forgotten; the next reader
 // loads again. While the views are incomplete a missing room is NOT_READY, never ROOM_NOT_FOUND.
 //

@@ -15,6 +15,11 @@ type Entry struct {
 	ID      ident.RoomID
 	Version ident.Version
 	OnAir   bool
+	// Session is the broadcast on air; 0 when there is none.
+	Session ident.SessionID
+	// Counted: the audience was laid over it. It moves without the version, so the version does not tell these
+	// bytes from those before.
+	Counted bool
 	// JSON is the whole body {"room":{…}}.
 	JSON []byte
 	// Proto is the encoded greenroom.room.v1.GetRoomResponse. Field 1 of every message that lists
@@ -46,9 +51,23 @@ func NewEntry(c *view.RoomCard) *Entry {
 
 	all := append(make([]byte, 0, len(b)), b...)
 	return &Entry{
-		ID: c.ID, Version: c.Version, OnAir: c.OnAir(), At: c.UpdatedAt,
+		ID: c.ID, Version: c.Version, OnAir: c.OnAir(), Session: c.Live.SessionID, At: c.UpdatedAt,
 		JSON: all[:json:json], Proto: all[json:pb:pb], ETag: all[pb:],
 	}
+}
+
+// recounted is the entry with another count of its session.
+func (e *Entry) recounted(n *view.Count) *Entry {
+	b := view.AppendRecounted(make([]byte, 0, roomBytes), e.JSON[:len(e.JSON)-1], n.Card())
+	b = append(b, '}')
+	json := len(b)
+	b = wire.AppendRecounted(b, e.Proto, n.Card())
+	pb := len(b)
+	all := append(make([]byte, 0, len(b)+len(e.ETag)), b...)
+	all = append(all, e.ETag...)
+	out := *e
+	out.JSON, out.Proto, out.ETag, out.Counted = all[:json:json], all[json:pb:pb], all[pb:], true
+	return &out
 }
 
 // Card is the JSON of the card alone, for batches and lists.

@@ -183,7 +183,7 @@ func (r *Rooms) settle(loads []*load, found map[ident.RoomID]*Entry, complete bo
 		e := found[l.id]
 		switch {
 		case e != nil:
-			l.entry = r.cache.Put(e)
+			l.entry = r.keep(e)
 		case err != nil:
 			l.err = err
 		case !complete:
@@ -211,7 +211,7 @@ func (r *Rooms) overtake(entries []*Entry) {
 		if r.second.port != nil && !f.heard.of(e.ID, e.Version, now) {
 			continue // what L3 knew already has been shown, and may have left L1 since
 		}
-		r.cache.Put(e)
+		r.keep(e)
 	}
 }
 

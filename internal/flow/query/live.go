@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,11 @@ type liveList struct {
 	next   *board
 	kept   snapshots
 	resets chan struct{}
+	counts *counts
 }
 
-func (l *liveList) init() {
+func (l *liveList) init(c *counts) {
+	l.counts = c
 	l.kept.init()
 	l.resets = make(chan struct{}, 1)
 }
@@ -31,10 +34,9 @@ func (l *liveList) init() {
 func (l *liveList) apply(cards []view.RoomCard, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, b := range []*board{l.shown, l.next} {
-		if b == nil {
-			continue
-		}
+	// What was counted since the event came is on the boards already, or will find its session there.
+	cards = l.counts.over(cards)
+	for _, b := range l.boards() {
 		for i := range cards {
 			b.apply(&cards[i])
 		}
@@ -42,6 +44,11 @@ func (l *liveList) apply(cards []view.RoomCard, now time.Time) {
 	if l.shown != nil {
 		l.kept.tidy(l.shown, len(cards), now)
 	}
+}
+
+// boards are those to keep current. The lock is held.
+func (l *liveList) boards() []*board {
+	return slices.DeleteFunc([]*board{l.shown, l.next}, func(b *board) bool { return b == nil })
 }
 
 // reset begins the list anew. What is shown stays until the new one is filled: readers of an
@@ -120,9 +127,12 @@ func (r *Rooms) warm(filling *board, c *view.RoomCard) bool {
 	if l.next != filling {
 		return false
 	}
+	counted := l.counts.over([]view.RoomCard{*c})
 	// Only what the board took is pinned: a room that ended meanwhile would stay pinned for ever.
-	if filling.apply(c) {
-		r.cache.Put(e)
+	if filling.apply(&counted[0]) {
+		r.fills.mu.Lock()
+		defer r.fills.mu.Unlock()
+		r.keep(e)
 	}
 	return true
 }

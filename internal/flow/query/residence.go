@@ -75,7 +75,7 @@ func (s *residence) begin() *page {
 }
 
 // end puts a page's entries into L1, unless an event or a reset was faster.
-func (s *residence) end(p *page, since int, entries []*Entry, cache Cache) {
+func (s *residence) end(p *page, since int, entries []*Entry, keep func(*Entry)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.pages, p)
@@ -84,7 +84,7 @@ func (s *residence) end(p *page, since int, entries []*Entry, cache Cache) {
 	}
 	for _, e := range entries {
 		if _, touched := (*p)[e.ID]; !touched {
-			cache.Put(e)
+			keep(e)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (s *sweep) run(ctx context.Context) error {
 				entries = append(entries, NewEntry(&cards[i]))
 			}
 		}
-		s.residence.end(p, s.since, entries, s.cache)
+		s.residence.end(p, s.since, entries, s.keepSwept)
 		if err != nil || len(cards) == 0 {
 			return err
 		}
@@ -149,4 +149,11 @@ func (s *sweep) next(ctx context.Context) ([]view.RoomCard, error) {
 	}
 	s.before = cards[len(cards)-1].ID
 	return cards, nil
+}
+
+// keepSwept puts an entry into L1 as an event does.
+func (r *Rooms) keepSwept(e *Entry) {
+	r.fills.mu.Lock()
+	defer r.fills.mu.Unlock()
+	r.keep(e)
 }

@@ -51,6 +51,7 @@ type Rooms struct {
 	fills   fills
 	second  second
 	waiters waiters
+	counts  counts
 	tree    tree
 	live    liveList
 	anchors anchors
@@ -65,7 +66,8 @@ func New(c Config) *Rooms {
 	r.fills.init(c.Now())
 	r.second.init(&c)
 	r.waiters.rooms = map[ident.RoomID]*waiter{}
-	r.live.init()
+	r.counts.init()
+	r.live.init(&r.counts)
 	r.anchors.init()
 	r.hot.init(&c)
 	return r
