@@ -75,10 +75,10 @@ func roomOf(rd Reader, stream string) (ident.RoomID, error) {
 		return 0, fault.RoomNotFound.New("the stream name is neither a room id nor a stream key")
 	}
 	key, err := rd.Key(id)
-	if err != nil {
+	if errors.Is(err, fault.KeyNotFound) {
 		return 0, fault.RoomNotFound.New("no room has this stream name")
 	}
-	return key.Room, nil
+	return key.Room, err // a store that is away is no proof: who asked would drop the stream
 }
 
 // Renew proves that the publisher still publishes. STALE_SESSION: its stream should be cut.

@@ -122,4 +122,8 @@ func TestReportsByKeyName(t *testing.T) {
 	if must(w, r, err).Session.Lost != room.Unpublished {
 		t.Errorf("the session is %+v", r.Session)
 	}
+	// A store that fails has not said that there is no room: who reports would drop the stream.
+	w.store.keyless = fault.StoreUnavailable.New("the connection was lost")
+	_, err = w.anchor.Renew(w.ctx(), media, p)
+	w.want(err, fault.StoreUnavailable)
 }

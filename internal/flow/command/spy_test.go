@@ -21,6 +21,8 @@ import (
 type spy struct {
 	*memory.Rooms
 	failing map[ident.RoomID]error
+	// keyless, if there is one, is what looking for a key says.
+	keyless error
 	// absent, if there is one, answers in the place of the store when something is read; nil: it is back.
 	absent atomic.Pointer[func(context.Context) error]
 
@@ -67,6 +69,13 @@ func (s *spy) saved() []savedAnswer {
 type spyTx struct {
 	command.Tx
 	s *spy
+}
+
+func (tx spyTx) Key(id ident.KeyID) (room.Key, error) {
+	if tx.s.keyless != nil {
+		return room.Key{}, tx.s.keyless
+	}
+	return tx.Tx.Key(id)
 }
 
 func (tx spyTx) SaveRoom(role ownership.Role, r *room.Room) error {
