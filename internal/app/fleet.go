@@ -22,6 +22,7 @@ type fleet struct {
 	conn    *nats.Conn
 	bus     *natsbus.Bus
 	commits *natsbus.News // of what each process commits, for the sequencer
+	stops   *natsbus.News // of sessions that were ended though their streams may go on, for the pollers
 	source  *directcall.Source
 
 	// The B side's; nil in a process without it.
@@ -146,6 +147,7 @@ func (e *fleet) openBus(s *Serve, me string, m *metrics, log *slog.Logger) (err 
 		cfg.Epoch = e.rooms.Epoch()
 	}
 	e.commits = natsbus.NewCommits(e.conn, cfg.Shard, log)
+	e.stops = natsbus.NewStops(e.conn, cfg.Shard, log)
 	e.bus, err = natsbus.New(e.conn, cfg)
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/greenroomlive/greenroom/internal/adapter/mediaserver"
 	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/door/commandapi"
 	"github.com/greenroomlive/greenroom/internal/door/console"
@@ -29,7 +28,7 @@ type house struct {
 	ops      *operations
 	zone     *onlyZone
 	door     *commandapi.Door
-	pollers  []*mediaserver.Poller
+	pollers  pollers
 	at       listeners
 	log      *slog.Logger
 
@@ -80,6 +79,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 	if h.pollers, err = d.pollers(h.corridor.Anchor, h.metrics, log); err != nil {
 		return nil, err
 	}
+	h.corridor.stopped = h.pollers.nudge
 	return h, h.openDoor(d, data, token)
 }
 

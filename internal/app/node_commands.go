@@ -43,6 +43,16 @@ func (n *fleetNode) openAnchor() error {
 	for _, p := range pollers {
 		n.door(p.Run)
 	}
+	n.commands.stopped = func() { // its own word comes back to it too: a second look, soon after the first
+		pollers.nudge()
+		n.engines.stops.Tell()
+	}
+	n.inside(func(ctx context.Context) error {
+		if err := n.engines.stops.Hear(ctx, pollers.nudge); err != nil {
+			n.log.Warn("the pollers hear of no stops of others, and look by themselves", "error", err)
+		}
+		return nil
+	})
 	n.internals = append(n.internals, sourceapi.New(n.engines.rooms))
 	n.inside(n.commands.Leases.Run)
 	n.inside(n.commands.Lifts.Run)
@@ -101,6 +111,7 @@ func (n *fleetNode) openCommands() error {
 	c := n.config
 	c.Node, c.Clock = number, n.engines.clock.Now
 	b.commanding = newCommanding(c, n.engines.rooms, direct...)
+	b.stopped = n.engines.stops.Tell // whoever ended the session, any xanchor may poll the server that its stream is on
 	n.engines.rooms.Subscribe(func(events []event.RoomEvent) {
 		b.committed(events)
 		if r := b.relays.Load(); r != nil {

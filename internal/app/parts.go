@@ -24,6 +24,9 @@ type commanding struct {
 	Lifts   *command.Lifts
 	Direct  *relay.Direct
 
+	// stopped is called after a commit that ended a session whose stream may go on; it does not block. Nil: nobody minds.
+	stopped func()
+
 	clock    func() time.Time
 	observer station.Observer
 }
@@ -47,6 +50,9 @@ func (b *commanding) committed(events []event.RoomEvent) {
 		b.observer.Passed(station.Passage{Station: station.Committed, Event: &events[i], At: now})
 	}
 	b.Direct.Send(events)
+	if b.stopped != nil && stopped(events) {
+		b.stopped()
+	}
 }
 
 func (b *commanding) run(ctx context.Context) error {

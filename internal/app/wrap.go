@@ -29,6 +29,7 @@ type metrics struct {
 	direct   directCalls
 	hooks    *prometheus.CounterVec
 	unclaim  *prometheus.CounterVec
+	drops    *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	redeliv  prometheus.Counter
 	refused  *prometheus.CounterVec
@@ -60,6 +61,7 @@ func newMetrics() *metrics {
 		fleetMetrics: newFleetMetrics(),
 		hooks:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_hooks_callbacks_total", Help: "Media-server callbacks by what came of them."}, []string{"server", "call", "result"}),
 		unclaim:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_polled_total", Help: "Streams found by polling, by what came of them."}, []string{"server", "result"}),
+		drops:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_mediaserver_drops_total", Help: "Orders to drop a stream that holds no session, by what came of them."}, []string{"server", "result"}),
 		calls:        prometheus.NewHistogramVec(hop("greenroom_commandapi_call_seconds", "Calls of the B side."), []string{"procedure", "code"}),
 		redeliv:      prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 		hot:          newHotCounter(),
@@ -67,7 +69,7 @@ func newMetrics() *metrics {
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_shed_refused_total", Help: "Viewers' requests refused: the node is asked too much (overload), or this client asks too often (rate)."}, []string{"class", "why"})
 	m.crowded = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_limit_refused_total", Help: "Connections and feeds of viewers refused because their client holds as many as one may."}, []string{"what"})
-	m.register(m.refused, m.crowded, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.direct.dropped, m.direct.open, m.hooks, m.unclaim, m.calls, m.redeliv, m.hot)
+	m.register(m.refused, m.crowded, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.direct.dropped, m.direct.open, m.hooks, m.unclaim, m.drops, m.calls, m.redeliv, m.hot)
 	m.register(m.leads, m.fenced, m.followed, m.forwarded, m.internal, m.asked)
 	m.register(m.behind.rooms, m.behind.calls, m.behind.open, m.behind.damaged)
 	m.at = m.resolve()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,9 +25,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // script is a server whose rounds a test writes down.
 type script struct {
 	mu      sync.Mutex
-	streams []command.Publishing
+	streams []mediaserver.Stream
 	err     error
 	asked   []time.Time
+	// drop answers an order; nil: it is carried out.
+	drop func(handle string) (bool, error)
+	// dropped are the handles of all orders.
+	dropped []string
 }
 
 // turn starts a new page of the script and returns when it was asked on the one before.
@@ -40,11 +45,23 @@ func (s *script) turn(err error) []time.Time {
 
 func (s *script) Kind() string { return room.SRS }
 
-func (s *script) Streams(context.Context) ([]command.Publishing, error) {
+func (s *script) Streams(context.Context) ([]mediaserver.Stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, time.Now())
-	return s.streams, s.err
+	return slices.Clone(s.streams), s.err
+}
+
+func (s *script) Drop(_ context.Context, stream mediaserver.Stream) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = append(s.dropped, stream.Handle)
+	if s.drop != nil {
+		return s.drop(stream.Handle)
+	}
+	before := len(s.streams)
+	s.streams = slices.DeleteFunc(s.streams, func(o mediaserver.Stream) bool { return o.Handle == stream.Handle })
+	return len(s.streams) < before, nil
 }
 
 // leases answers renewals by the stream's name, and sees how many run at once.
@@ -114,16 +131,17 @@ func stage(s *script) (*mediaserver.Poller, *leases, *tally) {
 	}), l, c
 }
 
-func streams(names ...string) []command.Publishing {
-	var out []command.Publishing
+func streams(names ...string) []mediaserver.Stream {
+	var out []mediaserver.Stream
 	for _, n := range names {
-		out = append(out, command.Publishing{Stream: n, Publisher: room.FromSRS("c"+n, "")})
+		out = append(out, mediaserver.Stream{Publishing: command.Publishing{Stream: n, Publisher: room.FromSRS("c"+n, "")}, Handle: "c" + n})
 	}
 	return out
 }
 
 func TestARoundRenewsWhatItSees(t *testing.T) {
-	p, l, c := stage(&script{streams: streams("1", "2", "3", "4")})
+	s := &script{streams: streams("1", "2", "3", "4")}
+	p, l, c := stage(s)
 	l.fail = func(stream string) error {
 		switch stream {
 		case "2":
@@ -138,9 +156,12 @@ func TestARoundRenewsWhatItSees(t *testing.T) {
 	if err := p.Poll(t.Context()); err != nil {
 		t.Fatalf("trouble with single streams must not fail the round: %v", err)
 	}
-	want := map[string]int{"srs poll renewed": 1, "srs poll unclaimed": 2, "srs poll unproven": 1}
+	want := map[string]int{"srs poll renewed": 1, "srs poll unclaimed": 2, "srs poll unproven": 1, "srs drop dropped": 2}
 	if !maps.Equal(c.n, want) || l.renewed["1"] != 1 {
 		t.Fatalf("counted %v, renewed %v", c.n, l.renewed)
+	}
+	if slices.Sort(s.dropped); !slices.Equal(s.dropped, []string{"c2", "c3"}) {
+		t.Fatalf("dropped %v, want those that hold no session, and nothing else", s.dropped)
 	}
 	if l.meta.Caller.Subject != "srs" || !l.meta.Caller.Has(command.ScopeService) {
 		t.Fatalf("renewed as %+v", l.meta.Caller)

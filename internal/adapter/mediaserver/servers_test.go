@@ -11,13 +11,14 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/adapter/mediaserver"
 	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
 // serve runs a loopback HTTP server for the test and returns its address and a client of its own.
 func serve(t *testing.T, path string, answer func(w http.ResponseWriter, r *http.Request)) (string, *http.Client) {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+path, answer)
+	mux.HandleFunc(path, answer)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return srv.URL, srv.Client()
@@ -58,7 +59,7 @@ func TestSRSStreamsAreListedPageByPage(t *testing.T) {
 	if err != nil || len(got) != 248 {
 		t.Fatalf("%d streams, %v; want 248", len(got), err)
 	}
-	if got[0].Stream != "1000" || got[0].Publisher != room.FromSRS("cid0", "") || got[0].Key != "" {
+	if got[0].Stream != "1000" || got[0].Publisher != room.FromSRS("cid0", "") || got[0].Key != "" || got[0].Handle != "cid0" {
 		t.Fatalf("first is %+v", got[0])
 	}
 }
@@ -147,6 +148,79 @@ func TestThePasswordOfAnAPIStaysOutOfErrors(t *testing.T) {
 	for _, bad := range []string{"", "127.0.0.1:1985", "ftp://x", "http://:hunter2@\x00"} {
 		if _, err := mediaserver.NewSRS(bad, nil); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Fatalf("%q: error %v", bad, err)
+		}
+	}
+}
+
+// TestADropIsAskedForAsTheServersDocument sends each server's order, and reads its three answers: done, not there, no.
+func TestADropIsAskedForAsTheServersDocument(t *testing.T) {
+	stream := func(handle string) mediaserver.Stream {
+		return mediaserver.Stream{Publishing: command.Publishing{Stream: "42"}, Handle: handle}
+	}
+	reply := func(status int, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	type dial func(base string, client *http.Client) (mediaserver.Server, error)
+	srs := dial(func(b string, c *http.Client) (mediaserver.Server, error) { return mediaserver.NewSRS(b, c) })
+	mtx := dial(func(b string, c *http.Client) (mediaserver.Server, error) { return mediaserver.NewMediaMTX(b, c) })
+	ngx := dial(func(b string, c *http.Client) (mediaserver.Server, error) { return mediaserver.NewNginxRTMP(b, c) })
+	for name, c := range map[string]struct {
+		dial   dial
+		handle string
+		asked  string
+		answer func(http.ResponseWriter)
+		found  bool
+		fails  bool
+	}{
+		"srs":              {srs, "7w2/d", "DELETE /api/v1/clients/7w2%2Fd", reply(200, `{"code":0,"server":"vid-1"}`), true, false},
+		"srs, gone":        {srs, "7w2", "DELETE /api/v1/clients/7w2", reply(200, `{"code":2049,"server":"vid-1"}`), false, false},
+		"srs, no":          {srs, "7w2", "DELETE /api/v1/clients/7w2", reply(200, `{"code":1061}`), false, true},
+		"srs, a proxy":     {srs, "7w2", "DELETE /api/v1/clients/7w2", reply(502, `<html>`), false, true},
+		"mediamtx":         {mtx, "rtmpconns/kick/u1", "POST /v3/rtmpconns/kick/u1", reply(200, `{"status":"ok"}`), true, false},
+		"mediamtx, gone":   {mtx, "srtconns/kick/u1", "POST /v3/srtconns/kick/u1", reply(404, `{"error":"connection not found"}`), false, false},
+		"mediamtx, no":     {mtx, "rtmpconns/kick/u1", "POST /v3/rtmpconns/kick/u1", reply(500, `{"error":"terminated"}`), false, true},
+		"nginx-rtmp":       {ngx, "2", "GET /control/drop/publisher?app=live&clientid=2", reply(200, "1"), true, false},
+		"nginx-rtmp, gone": {ngx, "2", "GET /control/drop/publisher?app=live&clientid=2", reply(200, "0"), false, false},
+		"nginx-rtmp, no":   {ngx, "2", "GET /control/drop/publisher?app=live&clientid=2", reply(403, "<html>"), false, true},
+		"nginx-rtmp, else": {ngx, "2", "GET /control/drop/publisher?app=live&clientid=2", reply(200, "<html>"), false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := ""
+			base, client := serve(t, "/", func(w http.ResponseWriter, r *http.Request) {
+				asked = r.Method + " " + r.URL.RequestURI()
+				c.answer(w)
+			})
+			server, err := c.dial(base, client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := server.Drop(t.Context(), stream(c.handle))
+			if asked != c.asked || found != c.found || (err != nil) != c.fails {
+				t.Fatalf("asked %q, found %v, %v; want %q, %v, an error: %v", asked, found, err, c.asked, c.found, c.fails)
+			}
+		})
+	}
+}
+
+func TestMediaMTXDropsPublishersByTheirKind(t *testing.T) {
+	kinds := map[string]string{
+		"rtmpConn": "rtmpconns/kick/u", "rtmpsConn": "rtmpsconns/kick/u", "srtConn": "srtconns/kick/u", "webRTCSession": "webrtcsessions/kick/u",
+		"rtspSession": "rtspsessions/kick/u", "rtspsSession": "rtspssessions/kick/u", "rtspSource": "", "hlsSource": "", "redirect": "",
+	}
+	for kind, handle := range kinds {
+		base, client := serve(t, "/v3/paths/list", func(w http.ResponseWriter, _ *http.Request) {
+			source := fmt.Sprintf(`{"type":"%s","id":"u"}`, kind)
+			_, _ = fmt.Fprintf(w, `{"pageCount":1,"items":[%s]}`, strings.TrimSpace(mtxPath("live/42", `"ready":true`, source)))
+		})
+		m, err := mediaserver.NewMediaMTX(base, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := m.Streams(t.Context()); err != nil || len(got) != 1 || got[0].Handle != handle {
+			t.Errorf("%s: %+v, %v; want handle %q", kind, got, err, handle)
 		}
 	}
 }

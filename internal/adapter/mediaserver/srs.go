@@ -11,7 +11,10 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
-// SRS lists the streams of an SRS server, 4 and later (http_api).
+// srsNoClient is the code by which SRS says that it has no such client, with status 200.
+const srsNoClient = 2049
+
+// SRS lists and drops the streams of an SRS server, 4 and later (http_api).
 type SRS struct{ api api }
 
 // NewSRS takes the base address of the API, as in http://127.0.0.1:1985; a nil client is http.DefaultClient.
@@ -37,8 +40,8 @@ type srsStreams struct {
 
 // Streams pages through the listing. SRS also lists streams that are only played, or were
 // published a moment ago: those are not active.
-func (s *SRS) Streams(ctx context.Context) ([]command.Publishing, error) {
-	var out []command.Publishing
+func (s *SRS) Streams(ctx context.Context) ([]Stream, error) {
+	var out []Stream
 	for page := range maxPages {
 		var got srsStreams
 		query := url.Values{"start": {strconv.Itoa(page * perPage)}, "count": {strconv.Itoa(perPage)}}
@@ -50,7 +53,10 @@ func (s *SRS) Streams(ctx context.Context) ([]command.Publishing, error) {
 		}
 		for _, stream := range got.Streams {
 			if stream.Publish.Active && stream.Publish.CID != "" {
-				out = append(out, command.Publishing{Stream: stream.Name, Publisher: room.FromSRS(stream.Publish.CID, "")})
+				out = append(out, Stream{
+					Publishing: command.Publishing{Stream: stream.Name, Publisher: room.FromSRS(stream.Publish.CID, "")},
+					Handle:     stream.Publish.CID,
+				})
 			}
 		}
 		if len(got.Streams) < perPage {
@@ -58,4 +64,22 @@ func (s *SRS) Streams(ctx context.Context) ([]command.Publishing, error) {
 		}
 	}
 	return nil, errNoEnd
+}
+
+// Drop disconnects the client.
+func (s *SRS) Drop(ctx context.Context, stream Stream) (bool, error) {
+	got, err := s.api.ask(ctx, http.MethodDelete, "/api/v1/clients/"+url.PathEscape(stream.Handle), nil)
+	if err != nil {
+		return false, err
+	}
+	var said struct {
+		Code int `json:"code"`
+	}
+	if err := got.json(&said); err != nil {
+		return false, err
+	}
+	if said.Code != 0 && said.Code != srsNoClient {
+		return false, fmt.Errorf("%s: code %d", got.asked, said.Code)
+	}
+	return said.Code == 0, nil
 }

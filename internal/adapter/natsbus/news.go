@@ -35,6 +35,12 @@ func NewCommits(conn *nats.Conn, shard int, log *slog.Logger) *News {
 	return &News{voice{conn: conn, subject: "greenroom.commits." + strconv.Itoa(shard), log: log}}
 }
 
+// NewStops makes the news of a log: that a session was ended whose stream may go on, for those who look after the media
+// servers.
+func NewStops(conn *nats.Conn, shard int, log *slog.Logger) *News {
+	return &News{voice{conn: conn, subject: "greenroom.stops." + strconv.Itoa(shard), log: log}}
+}
+
 // Tell is follow.News.
 func (n *News) Tell() { n.say(nil) } // who does not hear it looks by himself
 
