@@ -140,6 +140,16 @@ func (v *Views) Versions(_ context.Context, ids []ident.RoomID) (map[ident.RoomI
 	return out, nil
 }
 
+// ForgetFeed is project.Views.
+func (v *Views) ForgetFeed(_ context.Context, before ident.FeedSeq) (more bool, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	old := func(seq ident.FeedSeq, _ project.FeedRow) bool { return seq < before }
+	maps.DeleteFunc(v.is.feed, old)
+	maps.DeleteFunc(v.next.feed, old)
+	return false, nil
+}
+
 // AreasVersion is project.Views.
 func (v *Views) AreasVersion(context.Context) (ident.Version, error) {
 	v.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
 
 // sweepBatch bounds one statement of forgetting: a few milliseconds, so that the writer and replicas go on.
@@ -44,6 +46,22 @@ func (l *Leader) Prune(ctx context.Context, keep time.Time) (more bool, err erro
 		}
 	}
 	return more, nil
+}
+
+// ForgetFeed is project.Views. A feed that has become empty is noted as such: it must not pass for one that was lost.
+func (l *Leader) ForgetFeed(ctx context.Context, before ident.FeedSeq) (more bool, err error) {
+	err = l.transact(ctx, func(w *writing) error {
+		for _, copy := range []int64{w.copy, w.shadow} {
+			n, err := w.exec(`DELETE FROM feed WHERE copy = ? AND feed_seq < ? ORDER BY feed_seq LIMIT ?`, copy, int64(before), sweepBatch)
+			if err != nil {
+				return err
+			}
+			more = more || n == sweepBatch
+		}
+		_, err := one(w, `SELECT EXISTS (SELECT 1 FROM feed WHERE copy = ?)`, []any{w.copy}, &w.hasFeed)
+		return err
+	})
+	return more, err
 }
 
 // oldLines is the position before which the feed may be forgotten. It looks at the oldest sweepBatch rows only, and

@@ -173,6 +173,25 @@ func (v *Views) Versions(ctx context.Context, ids []ident.RoomID) (map[ident.Roo
 	return out, err
 }
 
+// ForgetFeed is project.Views.
+func (v *Views) ForgetFeed(_ context.Context, before ident.FeedSeq) (more bool, err error) {
+	err = v.transact(func(c *conn) error {
+		tables := []string{"feed"}
+		if v.shadowed.Load() {
+			tables = append(tables, "feed_next")
+		}
+		for _, table := range tables {
+			n, err := c.exec(`DELETE FROM `+table+` WHERE feed_seq IN (SELECT feed_seq FROM `+table+` WHERE feed_seq < ? ORDER BY feed_seq LIMIT ?)`, int64(before), pruneBatch)
+			if err != nil {
+				return err
+			}
+			more = more || n == pruneBatch
+		}
+		return nil
+	})
+	return more, err
+}
+
 // AreasVersion is project.Views.
 func (v *Views) AreasVersion(ctx context.Context) (ident.Version, error) {
 	var version ident.Version

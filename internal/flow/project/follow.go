@@ -285,14 +285,20 @@ func (p *Projector) catchUp(ctx context.Context, head Head) error {
 	}
 }
 
-// skipTo moves the feed's end over what the log no longer keeps, and marks the views as incomplete.
+// skipTo moves the feed's end over what the log no longer keeps, and marks the views as incomplete. What the feed has
+// from before goes first: with a hole behind it, it would promise to whoever begins there what nobody can give.
 func (p *Projector) skipTo(ctx context.Context, seq ident.FeedSeq) error {
+	defer p.lookNow()
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	for more := true; more; {
+		var err error
+		if more, err = p.views.ForgetFeed(ctx, p.at.Contiguous+1); err != nil {
+			return err
+		}
+	}
 	at := p.at
 	at.Contiguous, at.Complete = seq, false
 	p.proof.Void(p.at.Epoch, p.at.Contiguous) // the end is reached, what happened before it is not shown
-	err := p.write(ctx, Batch{Position: &at})
-	p.mu.Unlock()
-	p.lookNow()
-	return err
+	return p.write(ctx, Batch{Position: &at})
 }

@@ -86,6 +86,9 @@ type Views interface {
 	Write(ctx context.Context, b Batch) ([]ident.RoomID, error)
 	// Versions returns the stored version of each room; absent ones are left out.
 	Versions(ctx context.Context, ids []ident.RoomID) (map[ident.RoomID]ident.Version, error)
+	// ForgetFeed drops feed rows before a position, the oldest first, in one bounded transaction; more: there are others.
+	// A shadow loses the same.
+	ForgetFeed(ctx context.Context, before ident.FeedSeq) (more bool, err error)
 	AreasVersion(ctx context.Context) (ident.Version, error)
 	Position(ctx context.Context) (Position, error)
 	Parked(ctx context.Context, q ParkedQuery) ([]Parked, error)

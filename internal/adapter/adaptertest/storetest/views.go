@@ -50,6 +50,7 @@ func Views(t *testing.T, open func(t *testing.T) ViewsLevers) {
 		{"cards are found by id, by anchor and on air", finds},
 		{"the feed is read in pages and knows its oldest row", frames},
 		{"the feed of one room is read by itself, when it is whole", roomFrames},
+		{"what lies before a hole is forgotten", forgetFeed},
 		{"the oldest row is none that lies beyond a gap", oldestBeforeGap},
 		{"versions are told for the rooms that are there", versions},
 		{"what was written is there after a restart", viewsSurvive},

@@ -229,6 +229,27 @@ func roomFrames(t *testing.T, w *viewsWorld) {
 	}
 }
 
+// What lies before a hole that will never be filled goes, and the feed begins behind it.
+func forgetFeed(t *testing.T, w *viewsWorld) {
+	w.write(project.Batch{Feed: []project.FeedRow{row(5, 1, "five"), row(6, 1, "six"), row(9, 1, "nine")}, Position: at(6)})
+	for more := true; more; {
+		var err error
+		more, err = w.Store.ForgetFeed(w.ctx(), 7)
+		w.must(err)
+	}
+	w.write(project.Batch{Position: at(9)})
+	if lost, err := w.Store.Reopen(w.ctx()); err != nil || lost {
+		t.Errorf("a feed that was forgotten passes for a lost store: %t, %v", lost, err)
+	}
+	same(t, "what is left", w.lines(0, 10), []string{"9 1 nine"})
+	if oldest, err := w.Store.Oldest(w.ctx()); err != nil || oldest != 9 {
+		t.Errorf("the oldest is %d, %v; want 9", oldest, err)
+	}
+	if _, whole, err := w.Store.RoomFrames(w.ctx(), 1, 5, 9, 10); err != nil || whole {
+		t.Errorf("the room's events after 5 are whole: %t, %v", whole, err)
+	}
+}
+
 // A reader at the gapless end waits for what is on its way; it is not too late.
 func oldestBeforeGap(t *testing.T, w *viewsWorld) {
 	w.write(project.Batch{Feed: []project.FeedRow{row(5, 1, "five")}, Position: at(2)})
