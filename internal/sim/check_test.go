@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/greenroomlive/greenroom/internal/adapter/memory"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/room"
@@ -123,9 +124,9 @@ func (w *world) check(t *testing.T) {
 		w.checkLog(t, f.lines)
 		w.checkAcks(t, f.lines)
 	}
-	w.checkViews(ctx, t)
+	w.checkViews(ctx, t, w.views)
 	for _, f := range w.followers {
-		w.checkScreen(ctx, t, f.look())
+		w.checkScreen(ctx, t, f.look(), w.views)
 	}
 }
 
@@ -185,7 +186,7 @@ func (w *world) checkAcks(t *testing.T, lines []line) {
 }
 
 // checkViews: room_c equals B, no room is on air, none is parked.
-func (w *world) checkViews(ctx context.Context, t *testing.T) {
+func (w *world) checkViews(ctx context.Context, t *testing.T, views *memory.Views) {
 	truth, err := w.rooms.Snapshots(ctx, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
@@ -195,19 +196,19 @@ func (w *world) checkViews(ctx context.Context, t *testing.T) {
 		if b.OnAir() {
 			t.Errorf("room %s is %s long after its last publisher went", b.ID, b.Live.Status)
 		}
-		got, err := w.views.Cards(ctx, []ident.RoomID{b.ID})
+		got, err := views.Cards(ctx, []ident.RoomID{b.ID})
 		if err != nil || len(got) != 1 || got[0].Checksum() != b.Checksum() {
 			t.Errorf("room %s: view %+v, B %+v, %v", b.ID, got, *b, err)
 		}
 	}
-	open, err := w.views.Parked(ctx, openLetters)
+	open, err := views.Parked(ctx, openLetters)
 	if err != nil || len(open) > 0 {
 		t.Errorf("rooms are still parked: %+v, %v", open, err)
 	}
 }
 
 // checkScreen: what viewers get equals B, the live list is empty.
-func (w *world) checkScreen(ctx context.Context, t *testing.T, s *screen) {
+func (w *world) checkScreen(ctx context.Context, t *testing.T, s *screen, views *memory.Views) {
 	truth, err := w.rooms.Snapshots(ctx, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func (w *world) checkScreen(ctx context.Context, t *testing.T, s *screen) {
 	for i := range truth {
 		checkAnswer(ctx, t, s, &truth[i])
 	}
-	w.checkAreas(ctx, t, s)
+	w.checkAreas(ctx, t, s, views)
 	if !s.fresh.Complete() {
 		t.Error("the views never became complete")
 	}
@@ -233,9 +234,9 @@ func (w *world) checkScreen(ctx context.Context, t *testing.T, s *screen) {
 	}
 }
 
-func (w *world) checkAreas(ctx context.Context, t *testing.T, s *screen) {
+func (w *world) checkAreas(ctx context.Context, t *testing.T, s *screen, views *memory.Views) {
 	truth, version, _ := w.rooms.Areas(ctx)
-	stored, _ := w.views.Areas(ctx)
+	stored, _ := views.Areas(ctx)
 	shown, err := s.reads.Areas(ctx)
 	want := string(view.AppendAreas(nil, truth))
 	if err != nil || string(view.AppendAreas(nil, stored)) != want || string(view.AppendAreas(nil, shown.Areas)) != want {

@@ -87,6 +87,16 @@ func (r rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 	return run(r.l, func() error { return r.Rooms.Write(ctx, unit) })
 }
 
+// Subscribe lets the other zones be called directly, too.
+func (r rooms) Subscribe(f func([]event.RoomEvent)) {
+	r.Rooms.Subscribe(func(events []event.RoomEvent) {
+		f(events)
+		for _, z := range r.l.w.zones {
+			z.direct.Send(events)
+		}
+	})
+}
+
 func (r rooms) Read(ctx context.Context, look func(command.Reader) error) error {
 	_, err := ask(r.l, func() (struct{}, error) { return struct{}{}, r.Rooms.Read(ctx, look) })
 	return err
@@ -204,10 +214,21 @@ type bus struct {
 }
 
 func (b bus) Publish(ctx context.Context, events []event.RoomEvent) error {
-	return run(b.l, func() error { return b.Bus.Publish(ctx, events) })
+	return run(b.l, func() error {
+		err := b.Bus.Publish(ctx, events)
+		for _, z := range b.l.w.zones {
+			if err == nil {
+				z.published(events)
+			}
+		}
+		return err
+	})
 }
 
 func (b bus) Beat(ctx context.Context, beat event.Beat) error {
+	for _, z := range b.l.w.zones {
+		z.beat(ctx, beat)
+	}
 	return run(b.l, func() error { return b.Bus.Beat(ctx, beat) })
 }
 

@@ -30,14 +30,21 @@ type screen struct {
 type node struct {
 	w    *world
 	dice *dice
-	cut  atomic.Bool
+	// views is the room_c that it shows, which proven vouches for; beats and news are what it hears.
+	views  *memory.Views
+	proven func() (ident.FeedSeq, time.Time)
+	beats  project.Beats
+	news   *memory.News
+	cut    atomic.Bool
 
 	mu   sync.Mutex
 	now  *screen
 	stop func()
 }
 
-func newNode(w *world) *node { return &node{w: w, dice: newDice(w.seed, "node")} }
+func newNode(w *world) *node {
+	return &node{w: w, dice: newDice(w.seed, "node"), views: w.views, proven: w.proven, beats: w.bus, news: &w.news}
+}
 
 // alive returns the running life.
 func (n *node) alive() *screen {
@@ -73,9 +80,9 @@ func (n *node) end() {
 // start begins a life with nothing in memory.
 func (n *node) start() {
 	s := &screen{}
-	c := &roomC{Views: n.w.views, n: n, s: s}
+	c := &roomC{Views: n.views, n: n, s: s}
 	f := follow.New(follow.Config{
-		Store: c, Audience: s, News: &n.w.news, Beats: n.w.bus, Logger: slog.New(slog.DiscardHandler), Clock: clock, Jitter: n.dice.float,
+		Store: c, Audience: s, News: n.news, Beats: n.beats, Logger: slog.New(slog.DiscardHandler), Clock: clock, Jitter: n.dice.float,
 	})
 	s.fresh = f
 	s.feed = feed.New(feed.Config{Store: c, Complete: f.Complete, Proven: f.Proven})
@@ -90,7 +97,7 @@ func (n *node) start() {
 		case <-ctx.Done():
 		}
 	})
-	witness := follow.WitnessKeeper{Witness: n.w.views, Proven: n.w.proven, Logger: slog.New(slog.DiscardHandler)}
+	witness := follow.WitnessKeeper{Witness: n.views, Proven: n.proven, Logger: slog.New(slog.DiscardHandler)}
 	all.Go(func() { _ = witness.Run(ctx) })
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -65,6 +65,8 @@ type world struct {
 	emptied atomic.Int64
 	// followers are those who watch the feed, at the process with the projector and at the node.
 	followers []*follower
+	// zones are those elsewhere, which hear of everything by a line of their own.
+	zones []*zone
 
 	acks     []ack // what was acknowledged
 	known    []ident.RoomID
