@@ -29,6 +29,7 @@ type Views struct {
 	at       project.Position
 	parked   []letter
 	lost     bool
+	points   map[pointKey]view.Count
 	followed
 }
 
@@ -45,7 +46,7 @@ func emptyTables() viewTables {
 
 // NewViews makes empty views.
 func NewViews() *Views {
-	return &Views{is: emptyTables(), Fail: func(project.Batch) error { return nil }}
+	return &Views{is: emptyTables(), points: map[pointKey]view.Count{}, Fail: func(project.Batch) error { return nil }}
 }
 
 // Lose is what deleting the file is: whoever has it open reads and writes on, into nothing,

@@ -61,7 +61,7 @@ func (v *Views) removeJournal() {
 }
 
 func (v *Views) openFile() error {
-	write, read, err := open(v.path, viewsSchema, crashSafe)
+	write, read, err := open(v.path, viewsSchema+chartSchema, crashSafe)
 	if err != nil {
 		return err
 	}

@@ -38,3 +38,7 @@ func AppendRecounted(b, card []byte, a Audience) []byte {
 }
 
 const audienceName = `,"audience":`
+
+// UniqueError is the standard error of Count.Unique, as a part of it: the sketch has 2^16 registers, and
+// 1.04/√(2^16) is what the theory of HyperLogLog says of that many.
+const UniqueError = 1.04 / 256

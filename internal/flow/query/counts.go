@@ -25,15 +25,17 @@ const (
 	// crawlers lose their snapshots. Those that moved the most go first: where a room stays behind, its
 	// place is off by no more viewers than those of any that moved.
 	maxMoves = 4096
-	// earlyLife is how long a count waits for the card of its session. The event takes milliseconds, or the
-	// time of an outage; a count that comes after the session's end waits for nothing.
-	earlyLife = time.Minute
+	// earlyLife is how long a count waits for the card of its session, and stays after the session's end. The event takes
+	// milliseconds, or the time of an outage; the last point of a chart is taken within a minute.
+	earlyLife = 2 * time.Minute
 )
 
 // counts is the newest count of each session. Its lock is the innermost of this package.
 type counts struct {
 	mu        sync.Mutex
 	bySession map[ident.SessionID]view.Count
+	// asOf is the moment up to which all is told: of what is not told again, nothing has changed.
+	asOf time.Time
 
 	// behind are rooms that wait for their places, of Counted only.
 	behind []ident.RoomID
@@ -57,6 +59,9 @@ func (c *counts) take(told, to []view.Count) []view.Count {
 		if have, known := c.bySession[n.Session]; !known || n.AsOf.After(have.AsOf) {
 			c.bySession[n.Session] = n
 			to = append(to, n)
+		}
+		if n.AsOf.After(c.asOf) {
+			c.asOf = n.AsOf
 		}
 	}
 	return to
@@ -165,16 +170,19 @@ func (r *Rooms) shows(n view.Count) bool {
 	return ok && session == n.Session
 }
 
-// Counts are the newest counts of the sessions on air, in any order.
-func (r *Rooms) Counts() []view.Count {
+// Counts are the newest counts of the sessions on air that have viewers, and of all that moved since a moment, ended
+// ones too; in any order.
+func (r *Rooms) Counts(since time.Time) []view.Count {
 	c := &r.counts
 	c.mu.Lock()
 	all := make([]view.Count, 0, len(c.bySession))
 	for _, n := range c.bySession {
-		all = append(all, n)
+		if n.Online > 0 || !n.AsOf.Before(since) {
+			all = append(all, n)
+		}
 	}
 	c.mu.Unlock()
-	return slices.DeleteFunc(all, func(n view.Count) bool { return !r.shows(n) })
+	return slices.DeleteFunc(all, func(n view.Count) bool { return n.AsOf.Before(since) && !r.shows(n) })
 }
 
 // move is a room that is not at its place on the live list.

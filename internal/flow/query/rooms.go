@@ -31,6 +31,8 @@ type Config struct {
 	Now       func() time.Time
 	// Second is L2; nil when there is none.
 	Second Second
+	// History is the audiences' charts; nil: none are kept.
+	History History
 	// CountBehind is told what came of the questions behind L1; the words are Behind's. It must not block; may be nil.
 	CountBehind func(what string, n int)
 	// Announcer carries word of hot rooms to and from the other nodes; nil for a node that is alone.
@@ -46,6 +48,7 @@ type Rooms struct {
 	cache     Cache
 	views     Views
 	freshness Freshness
+	history   History
 	now       func() time.Time
 
 	fills   fills
@@ -62,7 +65,7 @@ type Rooms struct {
 
 // New makes the reads; Run brings the live list to life, RunHot watches over hot rooms.
 func New(c Config) *Rooms {
-	r := &Rooms{cache: c.Cache, views: c.Views, freshness: c.Freshness, now: c.Now}
+	r := &Rooms{cache: c.Cache, views: c.Views, freshness: c.Freshness, history: c.History, now: c.Now}
 	r.fills.init(c.Now())
 	r.second.init(&c)
 	r.waiters.rooms = map[ident.RoomID]*waiter{}
