@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/greenroomlive/greenroom/deploy/mediaserver"
 )
@@ -44,10 +45,11 @@ type Nginx struct {
 	Values mediaserver.Values
 }
 
-// StartNginx runs nginx in the foreground and waits until it listens.
-func StartNginx(ctx context.Context, v mediaserver.Values) (*Nginx, error) {
+// StartNginx runs nginx in the foreground and waits until it listens. Edits are pairs of what stands in the configuration
+// and what shall stand there instead.
+func StartNginx(ctx context.Context, v mediaserver.Values, edits ...string) (*Nginx, error) {
 	conf := filepath.Join(v.RunDir, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(mediaserver.NginxRTMP(v)), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte(strings.NewReplacer(edits...).Replace(mediaserver.NginxRTMP(v))), 0o600); err != nil {
 		return nil, err
 	}
 	global := "daemon off;"

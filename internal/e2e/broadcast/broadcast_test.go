@@ -41,12 +41,17 @@ func newScene(t *testing.T) *scene {
 	harness.NeedMedia(t)
 	t.Parallel() // most of a scene is waiting
 	g := harness.Start(t, "--lease", lease.String(), "--grace", grace.String())
-	s := &scene{Greenroom: g, t: t, nginx: g.Nginx(), room: g.Room(t.Name())}
-	s.key = g.Key(s.room)
-	s.story = g.Follow(s.room)
-	s.story.Next("RoomCreated")
-	t.Cleanup(s.mustKeepTheSecret)
+	s := &scene{Greenroom: g, t: t, nginx: g.Nginx()}
+	s.open()
 	return s
+}
+
+// open makes the room, its key, and follows it.
+func (s *scene) open() {
+	s.room = s.Room(s.t.Name())
+	s.key, s.story = s.Key(s.room), s.Follow(s.room)
+	s.story.Next("RoomCreated")
+	s.t.Cleanup(s.mustKeepTheSecret)
 }
 
 // mustKeepTheSecret reads what the servers wrote: the key is nowhere in it.

@@ -85,6 +85,15 @@ func TestTheStoryOnOtherMediaServers(t *testing.T) {
 			encoder.Stop()
 			s.story.Next("LiveInterrupted")
 			s.mustHaveEnded(s.story.Next("LiveEnded"), anchorv1.Session_UNPUBLISHED)
+
+			encoder = s.Publish(address + s.key)
+			live = s.story.Next("WentLive")
+			s.awaitLease(at(live).Add(lease + time.Millisecond)) // on air, and listed
+			if _, err := s.Client.StopRoom(t.Context(), s.room); err != nil {
+				t.Fatal(err)
+			}
+			s.story.Next("LiveEnded")
+			harness.MustFail(t, encoder) // the API was told to drop it
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package broadcast
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,12 +16,17 @@ import (
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
 )
 
-// srs stands in for an SRS server: it lists one stream while that is published.
+// srs stands in for an SRS server: it lists one stream while that is published, and drops it when it is told to.
 type srs struct {
-	stream atomic.Pointer[string] // what /api/v1/streams/ lists
+	stream  atomic.Pointer[string] // what /api/v1/streams/ lists
+	dropped atomic.Pointer[string] // the path of the last DELETE
 }
 
-func (s *srs) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (s *srs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		s.dropped.Store(&r.URL.Path)
+		s.publishesNothing()
+	}
 	list := ""
 	if p := s.stream.Load(); p != nil {
 		list = *p
@@ -69,6 +76,33 @@ func TestAPollKeepsAStreamAliveAndItsSilenceEndsIt(t *testing.T) {
 	s.mustCount(`greenroom_hooks_callbacks_total{call="publish",result="accepted",server="srs"} 1`)
 	s.mustCount(`greenroom_hooks_callbacks_total{call="unpublish",result="late",server="srs"} 1`)
 	s.mustBe(roomv1.Live_IDLE)
+}
+
+// TestAStopDropsTheStreamOfAPolledServer: SRS does not ask while a stream runs, it has to be told.
+func TestAStopDropsTheStreamOfAPolledServer(t *testing.T) {
+	t.Parallel()
+	server := &srs{}
+	api := httptest.NewServer(server)
+	t.Cleanup(api.Close)
+	g := harness.Start(t, "--srs-api", api.URL)
+	s := &scene{Greenroom: g, t: t, room: g.Room(t.Name())}
+	s.key, s.story = g.Key(s.room), g.Follow(s.room)
+	s.story.Next("RoomCreated")
+	if answer := s.callSRS("on_publish", "c1", s.key); answer != "0" {
+		t.Fatalf("the publish was answered %q", answer)
+	}
+	server.publishes(s.room, "c1")
+	s.story.Next("WentLive")
+	if _, err := s.Client.StopRoom(t.Context(), s.room); err != nil {
+		t.Fatal(err)
+	}
+	s.story.Next("LiveEnded")
+	s.await("an order to drop the stream", func(context.Context) error {
+		if path := server.dropped.Load(); path == nil || *path != "/api/v1/clients/c1" {
+			return errors.New("there was none")
+		}
+		return nil
+	})
 }
 
 func (s *scene) callSRS(action, client, key string) string {

@@ -27,22 +27,31 @@ func NeedMedia(t testing.TB) {
 // Nginx runs an nginx-rtmp in front of g, until the test ends.
 func (g *Greenroom) Nginx() *stage.Nginx {
 	g.t.Helper()
-	v := mediaserver.Values{GreenroomAddr: g.CommandAddr(), RunDir: g.t.TempDir()}
-	for _, addr := range []*string{&v.RTMPAddr, &v.HLSAddr, &v.HooksAddr} {
-		var err error
-		if *addr, err = stage.FreeAddr(); err != nil {
-			g.t.Fatal(err)
-		}
-	}
+	v := NginxValues(g.t)
+	v.GreenroomAddr = g.CommandAddr()
 	return g.StartNginx(v)
 }
 
-// StartNginx runs an nginx-rtmp with these values: another one in place of one that was killed.
-func (g *Greenroom) StartNginx(v mediaserver.Values) *stage.Nginx {
+// NginxValues are free addresses and a folder, for who has to know them before there is a greenroom.
+func NginxValues(t testing.TB) mediaserver.Values {
+	t.Helper()
+	v := mediaserver.Values{RunDir: t.TempDir()}
+	for _, addr := range []*string{&v.RTMPAddr, &v.HLSAddr, &v.HooksAddr} {
+		var err error
+		if *addr, err = stage.FreeAddr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return v
+}
+
+// StartNginx runs an nginx-rtmp with these values, and with the configuration changed by edits: another one in place of
+// one that was killed, or one that lacks something.
+func (g *Greenroom) StartNginx(v mediaserver.Values, edits ...string) *stage.Nginx {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.t.Context(), Deadline)
 	defer cancel()
-	n, err := stage.StartNginx(ctx, v)
+	n, err := stage.StartNginx(ctx, v, edits...)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/greenroomlive/greenroom/deploy/mediaserver"
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
 	"github.com/greenroomlive/greenroom/internal/stage"
 )
@@ -50,13 +49,7 @@ func open(t *testing.T) *theater {
 	t.Helper()
 	harness.NeedMedia(t)
 	h := &theater{page: openBrowser(t)}
-	v := mediaserver.Values{RunDir: t.TempDir()}
-	for _, addr := range []*string{&v.RTMPAddr, &v.HLSAddr, &v.HooksAddr} {
-		var err error
-		if *addr, err = stage.FreeAddr(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	v := harness.NginxValues(t)
 	h.Greenroom = harness.Start(t, "--grace", grace.String(), "--hls-url", "http://"+v.HLSAddr+"/hls")
 	v.GreenroomAddr = h.CommandAddr()
 	nginx := h.StartNginx(v)
