@@ -121,7 +121,7 @@ func open(ctx context.Context, dir string) (*show, error) {
 	say("starting greenroom, and nginx with its RTMP module …")
 	var err error
 	s.greenroom, err = stage.StartGreenroom(ctx, binary, "--data", filepath.Join(dir, "data"), "--token", token,
-		"--grace", grace.String(), "--hls-url", "http://"+hls+"/hls")
+		"--grace", grace.String(), "--hls-url", "http://"+hls+"/hls", "--nginx-rtmp-api", "http://"+hooks)
 	if err != nil {
 		return s, err
 	}
