@@ -68,6 +68,7 @@ func frozen() []row {
 	return []row{
 		{"SIGSTOP: the sequencing xanchor", func(s *scene) { s.freeze("xanchor", "a", sequencer) }, true},
 		{"SIGSTOP: the projecting xroom of b", func(s *scene) { s.freeze("xroom", "b", projector) }, false},
+		{"room_b's clock jumps over the sequencer's lease", (*scene).outpace, true},
 	}
 }
 
@@ -82,6 +83,59 @@ func (s *scene) freeze(kind, zone, lease string) {
 	s.do("kill", "--signal", "CONT", leader)
 	s.stepsDown(leader, lease, told)
 	s.sky.bring(leader)
+}
+
+// outpace lets the sequencer's lease run out in the database and not at its holder, which is what happens when the
+// clock there is set forward. In all other rows the leader's own clock stops it before its lease is gone; here two
+// processes lead at once and both write, and nothing but the fence keeps the old one out. Who of them asks for the lease
+// first has it: while that is the old one again, nobody is fenced, and the clock jumps once more.
+func (s *scene) outpace() {
+	s.t.Helper()
+	var jumps int
+	var refused float64
+	before := s.fenced("xanchor", "a", sequencer)
+	took := s.await("write that the fence refuses", func(ctx context.Context) error {
+		leader := s.leader("xanchor", "a", sequencer)
+		term := s.term(leader, sequencer)
+		jumps++
+		s.exec(ctx, `UPDATE lease SET expires_at = UTC_TIMESTAMP(6) WHERE name = ?`, sequencer)
+		s.await("end of the term", func(context.Context) error {
+			if s.term(leader, sequencer) == term {
+				return fmt.Errorf("%s leads term %v", leader, term)
+			}
+			return nil
+		})
+		if refused = s.fenced("xanchor", "a", sequencer) - before; refused == 0 {
+			return fmt.Errorf("none after %d jumps", jumps)
+		}
+		return nil
+	})
+	s.note("writes of an old term that the fence refused: %v, after %d jumps in %s", refused, jumps, seconds(took))
+}
+
+// term is the one in which a process holds the lease, 0 when it does not.
+func (s *scene) term(process, lease string) float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), persistence)
+	defer cancel()
+	term, err := s.metric(ctx, process, fmt.Sprintf("greenroom_lead_term_seq{lease=%q}", lease))
+	if err != nil {
+		s.t.Error(err)
+	}
+	return term
+}
+
+// fenced is how many writes were refused to the processes of a kind and zone because another one led.
+func (s *scene) fenced(kind, zone, lease string) (n float64) {
+	ctx, cancel := context.WithTimeout(context.Background(), persistence)
+	defer cancel()
+	for _, m := range s.of(kind, zone) {
+		refused, err := s.metric(ctx, m.Process, fmt.Sprintf("greenroom_lead_fenced_total{lease=%q}", lease))
+		if err != nil {
+			s.t.Error(err)
+		}
+		n += refused
+	}
+	return n
 }
 
 // logged is how much a process has logged.

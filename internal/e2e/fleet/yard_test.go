@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/greenroomlive/greenroom/internal/e2e/harness"
 	"github.com/greenroomlive/greenroom/internal/stage"
@@ -261,6 +264,27 @@ func (y *yard) get(ctx context.Context, address string) ([]byte, error) {
 		err = fmt.Errorf("%s: %s", res.Status, body)
 	}
 	return body, err
+}
+
+// exec changes room_b past all proxies, as one who has its password can.
+func (y *yard) exec(ctx context.Context, text string, args ...any) {
+	y.t.Helper()
+	password, err := os.ReadFile(filepath.Join(y.dir, "database-password"))
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.DBName = "greenroom", strings.TrimSpace(string(password)), "room_b"
+	cfg.Net, cfg.Addr = "tcp", y.members["mariadb"].Addresses["sql"]
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer func() { _ = db.Close() }() // what it did was answered
+	if _, err := db.ExecContext(ctx, text, args...); err != nil {
+		y.t.Fatal(err)
+	}
 }
 
 // redis sends a command to a server past all proxies.
