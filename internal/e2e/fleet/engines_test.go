@@ -94,11 +94,11 @@ func (s *scene) outpace() {
 	var jumps int
 	var refused float64
 	before := s.fenced("xanchor", "a", sequencer)
-	took := s.await("write that the fence refuses", func(ctx context.Context) error {
+	took := s.await("write that the fence refuses", func(context.Context) error {
 		leader := s.leader("xanchor", "a", sequencer)
 		term := s.term(leader, sequencer)
 		jumps++
-		s.exec(ctx, `UPDATE lease SET expires_at = UTC_TIMESTAMP(6) WHERE name = ?`, sequencer)
+		s.exec(`UPDATE lease SET expires_at = UTC_TIMESTAMP(6) WHERE name = ?`, sequencer)
 		s.await("end of the term", func(context.Context) error {
 			if s.term(leader, sequencer) == term {
 				return fmt.Errorf("%s leads term %v", leader, term)

@@ -267,8 +267,10 @@ func (y *yard) get(ctx context.Context, address string) ([]byte, error) {
 }
 
 // exec changes room_b past all proxies, as one who has its password can.
-func (y *yard) exec(ctx context.Context, text string, args ...any) {
+func (y *yard) exec(text string, args ...any) {
 	y.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), persistence)
+	defer cancel()
 	password, err := os.ReadFile(filepath.Join(y.dir, "database-password"))
 	if err != nil {
 		y.t.Fatal(err)
