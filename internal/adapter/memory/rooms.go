@@ -281,14 +281,23 @@ func (rd roomsReader) Due(now time.Time, limit int) ([]ident.RoomID, error) {
 }
 
 func (rd roomsReader) ControlDue(now time.Time, limit int) ([]ident.RoomID, error) {
+	return rd.dueBy((*room.Room).LiftsAt, now, limit)
+}
+
+func (rd roomsReader) ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error) {
+	return rd.dueBy((*room.Room).BadgesTurnAt, now, limit)
+}
+
+// dueBy lists rooms whose next moment is now or was before, the longest due first.
+func (rd roomsReader) dueBy(next func(*room.Room) time.Time, now time.Time, limit int) ([]ident.RoomID, error) {
 	var due []room.Room
 	for _, r := range rd.is.rooms {
-		if at := r.LiftsAt(); !at.IsZero() && !at.After(now) {
+		if at := next(&r); !at.IsZero() && !at.After(now) {
 			due = append(due, r)
 		}
 	}
 	slices.SortFunc(due, func(a, b room.Room) int {
-		return cmp.Or(a.LiftsAt().Compare(b.LiftsAt()), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(next(&a).Compare(next(&b)), cmp.Compare(a.ID, b.ID))
 	})
 	var out []ident.RoomID
 	for _, r := range due[:min(limit, len(due))] {
@@ -327,6 +336,11 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	}
 	if r.Controlled() {
 		if err := ownership.Check(role, "room_control", "room_id", "state", "interventions", "due_at"); err != nil {
+			return err
+		}
+	}
+	if r.Extended() {
+		if err := ownership.Check(role, "room_extension", "room_id", "content", "due_at"); err != nil {
 			return err
 		}
 	}

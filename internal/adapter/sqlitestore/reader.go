@@ -19,25 +19,26 @@ const roomColumns = `r.id, r.anchor_id, r.title, r.area_id, r.cover_url, r.tags,
 	r.epoch, r.version, r.created_at, r.updated_at, r.session_id,
 	COALESCE(s.epoch, 0), COALESCE(s.status, 0), COALESCE(s.media_server, ''), COALESCE(s.client_id, ''),
 	COALESCE(s.client_ip, ''), COALESCE(s.key_id, 0), COALESCE(s.started_at, 0), COALESCE(s.lease_until, 0),
-	COALESCE(s.grace_until, 0), COALESCE(s.lost, 0), COALESCE(c.interventions, '')
-	FROM room r LEFT JOIN session s ON s.id = r.session_id LEFT JOIN room_control c ON c.room_id = r.id`
+	COALESCE(s.grace_until, 0), COALESCE(s.lost, 0), COALESCE(c.interventions, ''), COALESCE(x.content, '')
+	FROM room r LEFT JOIN session s ON s.id = r.session_id LEFT JOIN room_control c ON c.room_id = r.id
+	LEFT JOIN room_extension x ON x.room_id = r.id`
 
 func scanRoom(rows *sql.Rows) (*room.Room, error) {
 	var (
 		r                             room.Room
 		s                             room.Session
-		tags, interventions           []byte
+		tags, interventions, content  []byte
 		created, updated              int64
 		started, leaseUntil, graceEnd int64
 	)
 	err := rows.Scan(&r.ID, &r.Anchor, &r.Title, &r.Area, &r.CoverURL, &tags, &r.Language, &r.Policy,
 		&r.Epoch, &r.Version, &created, &updated, &s.ID,
 		&s.Epoch, &s.Status, &s.Publisher.MediaServer, &s.Publisher.ClientID,
-		&s.Publisher.ClientIP, &s.Publisher.Key, &started, &leaseUntil, &graceEnd, &s.Lost, &interventions)
+		&s.Publisher.ClientIP, &s.Publisher.Key, &started, &leaseUntil, &graceEnd, &s.Lost, &interventions, &content)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(decodeTags(tags, &r.Tags), decodeControl(interventions, &r.Interventions)); err != nil {
+	if err := errors.Join(decodeTags(tags, &r.Tags), decodeControl(interventions, &r.Interventions), decodeExtension(content, &r.Extension)); err != nil {
 		return nil, err
 	}
 	r.CreatedAt, r.UpdatedAt = goTime(created), goTime(updated)
@@ -178,23 +179,24 @@ func (rd roomsReader) roomIDs(text string, args ...any) ([]ident.RoomID, error) 
 // snapshotsQuery reads what a card shows, little more than half of a room's columns: each costs a quarter of a
 // microsecond, and a rebuild reads all rooms twice.
 const snapshotsQuery = `SELECT r.id, r.anchor_id, r.title, r.area_id, r.cover_url, r.tags, r.language, r.epoch, r.version, r.updated_at,
-	r.session_id, COALESCE(s.status, 0), COALESCE(s.started_at, 0), COALESCE(c.interventions, '')
-	FROM room r LEFT JOIN session s ON s.id = r.session_id LEFT JOIN room_control c ON c.room_id = r.id WHERE r.id > ? ORDER BY r.id LIMIT ?`
+	r.session_id, COALESCE(s.status, 0), COALESCE(s.started_at, 0), COALESCE(c.interventions, ''), COALESCE(x.content, '')
+	FROM room r LEFT JOIN session s ON s.id = r.session_id LEFT JOIN room_control c ON c.room_id = r.id
+	LEFT JOIN room_extension x ON x.room_id = r.id WHERE r.id > ? ORDER BY r.id LIMIT ?`
 
 // scanRoomCard reads the committed state as viewers may see it.
 func scanRoomCard(rows *sql.Rows) (view.RoomCard, error) {
 	var (
-		r                   room.Room
-		s                   room.Session
-		tags, interventions sql.RawBytes
-		updated, started    int64
+		r                            room.Room
+		s                            room.Session
+		tags, interventions, content sql.RawBytes
+		updated, started             int64
 	)
 	err := rows.Scan(&r.ID, &r.Anchor, &r.Title, &r.Area, &r.CoverURL, &tags, &r.Language, &r.Epoch, &r.Version, &updated,
-		&s.ID, &s.Status, &started, &interventions)
+		&s.ID, &s.Status, &started, &interventions, &content)
 	if err != nil {
 		return view.RoomCard{}, err
 	}
-	if err := errors.Join(decodeTags(tags, &r.Tags), decodeControl(interventions, &r.Interventions)); err != nil {
+	if err := errors.Join(decodeTags(tags, &r.Tags), decodeControl(interventions, &r.Interventions), decodeExtension(content, &r.Extension)); err != nil {
 		return view.RoomCard{}, err
 	}
 	r.UpdatedAt = goTime(updated)

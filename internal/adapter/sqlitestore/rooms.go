@@ -133,6 +133,9 @@ CREATE TABLE IF NOT EXISTS room_control (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS room_control_by_state ON room_control (state, room_id);
 CREATE INDEX IF NOT EXISTS room_control_by_due ON room_control (due_at) WHERE due_at > 0;
+-- What hangs in rooms beside the stream: a row for those that have anything.
+CREATE TABLE IF NOT EXISTS room_extension (room_id INTEGER PRIMARY KEY, content TEXT NOT NULL, due_at INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS room_extension_by_due ON room_extension (due_at) WHERE due_at > 0;
 CREATE TABLE IF NOT EXISTS stream_key (
 	id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, label TEXT NOT NULL, hash BLOB NOT NULL,
 	created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER NOT NULL

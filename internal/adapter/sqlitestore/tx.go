@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"errors"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -39,7 +40,7 @@ func (tx *roomsTx) SaveRoom(role ownership.Role, r *room.Room) error {
 	if err := tx.saveRow(r); err != nil {
 		return err
 	}
-	if err := tx.saveControl(role, r); err != nil {
+	if err := errors.Join(tx.saveControl(role, r), tx.saveExtension(role, r)); err != nil {
 		return err
 	}
 	for _, s := range r.Sessions() {

@@ -5,23 +5,26 @@ type Type string
 
 // The closed set of event types.
 const (
-	RoomCreated     Type = "RoomCreated"
-	RoomEdited      Type = "RoomEdited"
-	RoomRenamed     Type = "RoomRenamed"
-	WentLive        Type = "WentLive"
-	LiveInterrupted Type = "LiveInterrupted"
-	LiveResumed     Type = "LiveResumed"
-	LiveEnded       Type = "LiveEnded"
-	RoomWarned      Type = "RoomWarned"
-	WarningLifted   Type = "WarningLifted"
-	RoomCut         Type = "RoomCut"
-	CutLifted       Type = "CutLifted"
-	RoomHidden      Type = "RoomHidden"
-	RoomUnhidden    Type = "RoomUnhidden"
-	RoomLocked      Type = "RoomLocked"
-	RoomUnlocked    Type = "RoomUnlocked"
-	AreaTreeChanged Type = "AreaTreeChanged"
-	EventUnreadable Type = "EventUnreadable"
+	RoomCreated         Type = "RoomCreated"
+	RoomEdited          Type = "RoomEdited"
+	RoomRenamed         Type = "RoomRenamed"
+	WentLive            Type = "WentLive"
+	LiveInterrupted     Type = "LiveInterrupted"
+	LiveResumed         Type = "LiveResumed"
+	LiveEnded           Type = "LiveEnded"
+	RoomWarned          Type = "RoomWarned"
+	WarningLifted       Type = "WarningLifted"
+	RoomCut             Type = "RoomCut"
+	CutLifted           Type = "CutLifted"
+	RoomHidden          Type = "RoomHidden"
+	RoomUnhidden        Type = "RoomUnhidden"
+	RoomLocked          Type = "RoomLocked"
+	RoomUnlocked        Type = "RoomUnlocked"
+	AnnouncementChanged Type = "AnnouncementChanged"
+	PinnedChanged       Type = "PinnedChanged"
+	BadgesChanged       Type = "BadgesChanged"
+	AreaTreeChanged     Type = "AreaTreeChanged"
+	EventUnreadable     Type = "EventUnreadable"
 )
 
 // Entry describes a type for the reference, `greenroom explain` and the feed's type filter.
@@ -49,6 +52,9 @@ var Registry = []Entry{
 	{RoomUnhidden, "Unhide", "internal/core/room/control.go", "The room may be on lists again, by staff or because the time is over (reason EXPIRED)."},
 	{RoomLocked, "Lock", "internal/core/room/control.go", "Staff locked the room: nobody may publish to it."},
 	{RoomUnlocked, "Unlock", "internal/core/room/control.go", "The room may be published to again, by staff or because the time is over (reason EXPIRED)."},
+	{AnnouncementChanged, "SetAnnouncement", "internal/core/room/extension.go", "The announcement was put up, changed or taken down."},
+	{PinnedChanged, "SetPinned", "internal/core/room/extension.go", "The pinned message was put up, changed or taken down."},
+	{BadgesChanged, "GrantBadge", "internal/core/room/extension.go", "A badge was granted or revoked, or its window began or ended by itself (reason WINDOW)."},
 	{AreaTreeChanged, "ChangeAreas", "internal/core/room/area.go", "An area was made, renamed or moved; the event carries the whole tree."},
 	{EventUnreadable, "", "internal/flow/project/park.go", "Holds the place of an event whose stored copy is broken, so that the feed has no gap; the room heals by state transfer."},
 }

@@ -49,6 +49,7 @@ var (
 	RoomCut             = add("ROOM_CUT", 409, grpcFailedPrecondition, true, "Staff cut the broadcast and holds the next one back until details.until; details.reason says why.")
 	IdempotencyConflict = add("IDEMPOTENCY_CONFLICT", 409, grpcAborted, false, "The Idempotency-Key was used before with another request.")
 	AreaConflict        = add("AREA_CONFLICT", 409, grpcFailedPrecondition, false, "The area tree does not allow this: a name twice under one parent, an area below itself, or too many areas.")
+	BadgeLimit          = add("BADGE_LIMIT", 409, grpcFailedPrecondition, false, "The room has as many badges as it may have; revoke one first.")
 	KeyLimit            = add("KEY_LIMIT", 409, grpcFailedPrecondition, false, "The room has as many usable keys as it may have; revoke one first.")
 	CursorExpired       = add("CURSOR_EXPIRED", 410, grpcOutOfRange, false, "The feed no longer keeps events right after this cursor; details.oldest is the first it has.")
 	TokenExpired        = add("TOKEN_EXPIRED", 410, grpcOutOfRange, false, "The list snapshot behind this page token is gone; start the crawl again.")

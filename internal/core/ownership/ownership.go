@@ -54,7 +54,8 @@ var (
 	broadcast = []event.Type{event.WentLive, event.LiveInterrupted, event.LiveResumed, event.LiveEnded}
 	control   = []event.Type{event.RoomWarned, event.WarningLifted, event.RoomCut, event.CutLifted, event.RoomHidden,
 		event.RoomUnhidden, event.RoomLocked, event.RoomUnlocked}
-	every = slices.Concat(described, broadcast, control)
+	extension = []event.Type{event.AnnouncementChanged, event.PinnedChanged, event.BadgesChanged}
+	every     = slices.Concat(described, broadcast, control, extension)
 )
 
 // Table is the whole of it.
@@ -92,6 +93,9 @@ var Table = []Column{
 	{"room_control", "state", XRoomManagement, B, control, true, false},
 	{"room_control", "interventions", XRoomManagement, B, control, true, false},
 	{"room_control", "due_at", XRoomManagement, B, nil, false, false},
+	{"room_extension", "room_id", XRoomExtend, B, extension, false, false},
+	{"room_extension", "content", XRoomExtend, B, extension, true, false},
+	{"room_extension", "due_at", XRoomExtend, B, nil, false, false},
 	{"stream_key", "id", XAnchor, B, nil, false, false},
 	{"stream_key", "room_id", XAnchor, B, nil, false, false},
 	{"stream_key", "label", XAnchor, B, nil, false, false},

@@ -63,7 +63,7 @@ func reload(r *room.Room) *room.Room {
 	out := &room.Room{
 		ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: r.Tags, Language: r.Language,
 		Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
-		Interventions: slices.Clone(r.Interventions),
+		Interventions: slices.Clone(r.Interventions), Extension: r.Extension,
 	}
 	if s := r.Session; s != nil {
 		out.Session = &room.Session{

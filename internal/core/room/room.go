@@ -1,6 +1,6 @@
 // Package room decides what is true of a room and what may happen to it.
 //
-// One file per story: create.go, edit.go, live.go, control.go, key.go, area.go. Every story is a
+// One file per story: create.go, edit.go, live.go, control.go, extension.go, key.go, area.go. Every story is a
 // method that takes the time and all ids as parameters, either changes the aggregate
 // and records events, or returns a fault and changes nothing. The package is pure: no
 // clock, no I/O, no goroutines; a store saves what a story left in the aggregate.
@@ -42,10 +42,13 @@ type Room struct {
 	Session *Session
 	// Interventions are what staff laid over the room, at most one of each level, weakest first.
 	Interventions []Intervention
+	// Extension is what hangs in the room beside the stream.
+	Extension Extension
 
 	before        view.RoomCard
 	policy        PublisherPolicy // as loaded
 	interventions []Intervention  // as loaded
+	extension     Extension       // as loaded
 	events        []event.RoomEvent
 	touched       []Session
 }
@@ -63,7 +66,7 @@ func (r *Room) Card() view.RoomCard {
 	card := view.RoomCard{
 		ID: r.ID, AnchorID: r.Anchor, Title: r.Title, AreaID: r.Area, CoverURL: r.CoverURL,
 		Tags: slices.Clone(r.Tags), Language: r.Language, Version: r.Version, UpdatedAt: r.UpdatedAt,
-		Live: view.LiveState{Epoch: r.Epoch}, Control: r.control(),
+		Live: view.LiveState{Epoch: r.Epoch}, Control: r.control(), Extension: r.Extension.card(),
 	}
 	if s := r.Session; s != nil {
 		card.Live.Status = s.Status
@@ -76,6 +79,7 @@ func (r *Room) Card() view.RoomCard {
 // Loaded is called by a store after filling the aggregate: what it holds now is the committed state.
 func (r *Room) Loaded() {
 	r.before, r.policy, r.interventions = r.Card(), r.Policy, slices.Clone(r.Interventions)
+	r.extension = r.Extension.clone()
 }
 
 // Stored is a copy as a store keeps it or gives it out: the state that is, without what the running
@@ -83,7 +87,7 @@ func (r *Room) Loaded() {
 func (r *Room) Stored() *Room {
 	c := Room{ID: r.ID, Anchor: r.Anchor, Title: r.Title, Area: r.Area, CoverURL: r.CoverURL, Tags: slices.Clone(r.Tags),
 		Language: r.Language, Policy: r.Policy, Epoch: r.Epoch, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
-		Interventions: slices.Clone(r.Interventions)}
+		Interventions: slices.Clone(r.Interventions), Extension: r.Extension.clone()}
 	if r.Session != nil {
 		s := *r.Session
 		s.dirty = false
@@ -128,7 +132,8 @@ func (r *Room) BaseVersion() ident.Version {
 
 // Columns names the stored columns of the room in which it differs from what was loaded; the
 // stores' write guard asks the ownership table about each. version and updated_at move with every
-// change, whoever's it is, and are not asked about; what staff wrote is in rows of its own (Controlled).
+// change, whoever's it is, and are not asked about; what staff laid over the room and what hangs in it
+// are rows of their own (Controlled, Extended).
 func (r *Room) Columns() []string {
 	var out []string
 	for _, e := range r.events {
@@ -151,6 +156,6 @@ func (r *Room) Columns() []string {
 // columnOf maps the card's field names to columns where they differ; to none where the field is a row of its own. A
 // session's start is the session's own.
 var columnOf = map[string]string{
-	"control":     "",
+	"control": "", "extension.announcement": "", "extension.pinned": "", "extension.badges": "",
 	"live.status": "live_status", "live.session_id": "session_id", "live.epoch": "epoch", "live.started_at": "session_id",
 }

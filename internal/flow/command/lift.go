@@ -9,13 +9,16 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/core/ownership"
+	"github.com/greenroomlive/greenroom/internal/core/room"
 )
 
-// liftEvery is how late the end of an intervention may be noticed.
+// liftEvery is how late it may be noticed that a time has come.
 const liftEvery = time.Second
 
-// Lifts ends interventions whose time is over: a lock until midnight is gone at midnight, with an event, and nobody
-// has to think of it. Any number may run against one store: the second one finds nothing due.
+// Lifts does what was put off until a time: a lock until midnight is gone at midnight, a badge for Sunday shows on
+// Sunday, each with an event, and nobody has to think of it. Any number may run against one store: the second one
+// finds nothing due.
 type Lifts struct {
 	anchor *Anchor
 	log    *slog.Logger
@@ -40,16 +43,37 @@ func (l *Lifts) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep lifts what is due now, room by room; a room that fails is left for the next sweep and holds up no other.
+// deferred is one kind of what was put off: who owns it, how it is found, and what its time does to a room.
+type deferred struct {
+	owner ownership.Role
+	find  func(Reader, time.Time, int) ([]ident.RoomID, error)
+	turn  func(*room.Room, room.By) (any bool)
+}
+
+// kinds is all that is put off.
+var kinds = []deferred{
+	{management, Reader.ControlDue, (*room.Room).LiftDue},
+	{extending, Reader.ExtensionDue, (*room.Room).TurnBadges},
+}
+
+// Sweep does what is due now, room by room; a room that fails is left for the next sweep and holds up no other.
 func (l *Lifts) Sweep(ctx context.Context) error {
+	var failed []error
+	for _, d := range kinds {
+		failed = append(failed, l.sweep(ctx, d))
+	}
+	return errors.Join(failed...)
+}
+
+func (l *Lifts) sweep(ctx context.Context, d deferred) error {
 	for {
-		due, err := read(ctx, l.anchor, func(rd Reader) ([]ident.RoomID, error) { return rd.ControlDue(l.anchor.now(), sweepBatch) })
+		due, err := read(ctx, l.anchor, func(rd Reader) ([]ident.RoomID, error) { return d.find(rd, l.anchor.now(), sweepBatch) })
 		if err != nil {
 			return err
 		}
 		var failed []error
 		for _, id := range due {
-			err := l.lift(ctx, id)
+			err := l.turn(ctx, id, d)
 			if errors.Is(err, fault.StoreUnavailable) {
 				return err // it takes nothing: asked once
 			}
@@ -63,16 +87,16 @@ func (l *Lifts) Sweep(ctx context.Context) error {
 	}
 }
 
-func (l *Lifts) lift(ctx context.Context, id ident.RoomID) error {
+func (l *Lifts) turn(ctx context.Context, id ident.RoomID, d deferred) error {
 	by := l.anchor.by(Meta{Caller: Caller{Subject: "expiry"}})
 	return l.anchor.store.Write(ctx, func(tx Tx) error {
 		r, err := tx.Room(id)
 		if err != nil {
 			return err
 		}
-		if !r.LiftDue(by) {
-			return nil // somebody lifted or replaced it meanwhile
+		if !d.turn(r, by) {
+			return nil // somebody took back or replaced it meanwhile
 		}
-		return tx.SaveRoom(management, r)
+		return tx.SaveRoom(d.owner, r)
 	})
 }

@@ -40,6 +40,8 @@ type Reader interface {
 	Due(now time.Time, limit int) ([]ident.RoomID, error)
 	// ControlDue lists rooms that have an intervention which ends at or before now.
 	ControlDue(now time.Time, limit int) ([]ident.RoomID, error)
+	// ExtensionDue lists rooms that have a badge whose window begins or ends at or before now.
+	ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// Controlled pages by id, above after, through the rooms whose strongest intervention is state; NORMAL: that have any.
 	Controlled(state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error)
 }

@@ -65,6 +65,7 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 
 		{"due sessions are found by lease and by grace", findsDue},
 		{"interventions are kept, found by their end and by the strongest", keepsControl},
+		{"extensions are kept, and found by the windows of their badges", keepsExtension},
 		{"rooms are paged by id and by anchor", pagesRooms},
 		{"sessions are paged from the newest", pagesSessions},
 		{"keys are kept, newest first, revoked ones too", keepsKeys},
