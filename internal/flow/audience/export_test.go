@@ -1,0 +1,4 @@
+package audience
+
+// Turn ends a second at once.
+func (e *Engine) Turn() { e.turn() }
