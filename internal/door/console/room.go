@@ -21,8 +21,10 @@ const (
 
 // roomView is the room page.
 type roomView struct {
-	Card   cardView
-	Policy room.PublisherPolicy
+	Card cardView
+	// Extension is what hangs in the room, as viewers see it.
+	Extension view.Extension
+	Policy    room.PublisherPolicy
 	// May is true when the signed-in caller may act on the room; Signed when somebody is signed in.
 	Signed, May bool
 	Ladder      ladderView
@@ -99,7 +101,8 @@ func (c *Console) roomView(r *http.Request, id ident.RoomID) (*roomView, error) 
 	if err != nil {
 		return nil, err
 	}
-	v := &roomView{Card: newCard(rm.Card(), names), Policy: rm.Policy, Playlist: c.playlist(id.String()), IngestURL: c.IngestURL}
+	card := rm.Card()
+	v := &roomView{Card: newCard(card, names), Extension: card.Extension, Policy: rm.Policy, Playlist: c.playlist(id.String()), IngestURL: c.IngestURL}
 	if v.May, v.Signed, err = c.mayAct(r, id); err != nil {
 		return nil, err
 	}
