@@ -55,8 +55,8 @@ func TestTheConfigurationsCallTheRightDoors(t *testing.T) {
 	for file, hooks := range map[string][]string{
 		"nginx-rtmp.conf": {"/hooks/nginx-rtmp", "on_publish ", "on_publish_done ", "on_update ", "notify_update_timeout 2s",
 			"location = /stat", "rtmp_stat all", "add_header X-Greenroom-Server $me", "location /control/", "rtmp_control all"},
-		"srs.conf":        {"on_publish      http://127.0.0.1:8080/hooks/srs;", "on_unpublish    http://127.0.0.1:8080/hooks/srs;", "http_api"},
-		"mediamtx.yml":    {"authHTTPAddress: http://127.0.0.1:8080/hooks/mediamtx", "/hooks/mediamtx/ready", "/hooks/mediamtx/notready"},
+		"srs.conf":     {"on_publish      http://127.0.0.1:8080/hooks/srs;", "on_unpublish    http://127.0.0.1:8080/hooks/srs;", "http_api"},
+		"mediamtx.yml": {"authHTTPAddress: http://127.0.0.1:8080/hooks/mediamtx", "/hooks/mediamtx/ready", "/hooks/mediamtx/notready"},
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
