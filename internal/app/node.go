@@ -13,6 +13,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/door/internalapi"
+	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
 	"github.com/greenroomlive/greenroom/internal/watch/desk"
 )
@@ -48,8 +49,9 @@ type fleetNode struct {
 	background context.Context
 	log        *slog.Logger
 
-	commands *fleetCommands // nil without the B side
-	viewers  *fleetViewers  // nil without the viewers' side
+	commands *fleetCommands   // nil without the B side
+	controls *command.Control // nil without the role xroom-management
+	viewers  *fleetViewers    // nil without the viewers' side
 
 	at struct {
 		listeners
@@ -119,7 +121,7 @@ func (n *fleetNode) newConfig() CorridorConfig {
 
 // listen takes all addresses that the roles need before anything else, so that a port in use is the first thing said.
 func (n *fleetNode) listen() error {
-	commands := n.has("xanchor") || n.has("watch")
+	commands := n.has("xanchor") || n.has("xroom-management") || n.has("watch")
 	for _, a := range []struct {
 		name, flag, addr string
 		at               *net.Listener

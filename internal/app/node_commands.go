@@ -55,8 +55,17 @@ func (n *fleetNode) openAnchor() error {
 	})
 	n.internals = append(n.internals, sourceapi.New(n.engines.rooms))
 	n.inside(n.commands.Leases.Run)
-	n.inside(n.commands.Lifts.Run)
 	n.candidate(n.engines.leasesB, sequencerLease, n.sequence)
+	return nil
+}
+
+// openManagement is the role xroom-management.
+func (n *fleetNode) openManagement() error {
+	if err := n.openCommands(); err != nil {
+		return err
+	}
+	n.controls = n.commands.Control
+	n.inside(n.commands.Lifts.Run)
 	return nil
 }
 
@@ -220,7 +229,7 @@ func (n *fleetNode) openCommandDoor() error {
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Control: n.controls, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

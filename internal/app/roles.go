@@ -22,8 +22,14 @@ type role struct {
 // roles is who may live in a process.
 var roles = []role{
 	{
-		name: "xroom-management", does: "room control. It has no parts in this version: name it beside xanchor, and it is there when it has.",
-		needs: beside,
+		name: "xroom-management", does: "room control: staff warns, cuts, hides and locks rooms, and what has an end is lifted then. In the home zone only.",
+		needs: func(s *Serve) error {
+			if !s.atHome() {
+				return errors.New("rooms are controlled in the home zone; an xanchor elsewhere forwards there")
+			}
+			return errors.Join(required("--room-b", s.RoomB), required("--nats", s.NATS...), required("--internal-secret", s.InternalSecret))
+		},
+		open: (*fleetNode).openManagement,
 	},
 	{
 		name: "xroom-extend", does: "extensions and audience. It has no parts in this version either.",
@@ -60,7 +66,7 @@ var roles = []role{
 
 // beside refuses a process that would do nothing.
 func beside(s *Serve) error {
-	if s.has("xanchor") || s.has("xroom") || s.has("watch") {
+	if s.has("xanchor") || s.has("xroom") || s.has("watch") || s.has("xroom-management") {
 		return nil
 	}
 	return errors.New("it has no parts in this version; name another role beside it")

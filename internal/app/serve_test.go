@@ -14,20 +14,21 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 		}
 	}
 	for says, change := range map[string]func(*Serve){
-		"":                           func(*Serve) {},
-		`no role "xrom"`:             func(s *Serve) { s.Role = append(s.Role, "xrom") },
-		"name another role":          func(s *Serve) { s.Role = []string{"xroom-management", "xroom-extend"} },
-		"xanchor: it needs --room-b": func(s *Serve) { s.RoomB, s.Role = "", []string{"xanchor"} },
-		"needs --room-c":             func(s *Serve) { s.RoomC = "" },
-		"needs --nats":               func(s *Serve) { s.NATS = nil },
-		"needs --source":             func(s *Serve) { s.Source = nil },
-		"needs --internal-secret":    func(s *Serve) { s.InternalSecret = "" },
-		"needs --home-command":       func(s *Serve) { s.Zone = "b" },
-		"needs --internal-advertise": func(s *Serve) { s.InternalAddr = "[::]:8081" },
-		"a process of its own":       func(s *Serve) { s.Zone, s.HomeCommand = "b", []string{"127.0.0.1:1"} },
-		"zone=host:port":             func(s *Serve) { s.Internal = []string{"127.0.0.1:1"} },
-		"missing port":               func(s *Serve) { s.Internal = []string{"a=127.0.0.1"} },
-		"--home-command":             func(s *Serve) { s.Zone, s.HomeCommand, s.Role = "b", []string{"home"}, s.Role[:2] },
+		"":                                      func(*Serve) {},
+		`no role "xrom"`:                        func(s *Serve) { s.Role = append(s.Role, "xrom") },
+		"name another role":                     func(s *Serve) { s.Role = []string{"xroom-extend"} },
+		"rooms are controlled in the home zone": func(s *Serve) { s.Home, s.Role = "elsewhere", []string{"xroom-management"} },
+		"xanchor: it needs --room-b":            func(s *Serve) { s.RoomB, s.Role = "", []string{"xanchor"} },
+		"needs --room-c":                        func(s *Serve) { s.RoomC = "" },
+		"needs --nats":                          func(s *Serve) { s.NATS = nil },
+		"needs --source":                        func(s *Serve) { s.Source = nil },
+		"needs --internal-secret":               func(s *Serve) { s.InternalSecret = "" },
+		"needs --home-command":                  func(s *Serve) { s.Zone = "b" },
+		"needs --internal-advertise":            func(s *Serve) { s.InternalAddr = "[::]:8081" },
+		"a process of its own":                  func(s *Serve) { s.Zone, s.HomeCommand = "b", []string{"127.0.0.1:1"} },
+		"zone=host:port":                        func(s *Serve) { s.Internal = []string{"127.0.0.1:1"} },
+		"missing port":                          func(s *Serve) { s.Internal = []string{"a=127.0.0.1"} },
+		"--home-command":                        func(s *Serve) { s.Zone, s.HomeCommand, s.Role = "b", []string{"home"}, s.Role[:2] },
 	} {
 		s := whole()
 		change(s)

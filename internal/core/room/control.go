@@ -42,6 +42,8 @@ type Order struct {
 	// Until is when it ends by itself; zero: when it is lifted. Of a cut, until when the next
 	// publish is held back; zero: not at all.
 	Until time.Time
+	// For is Until counted from the command's own clock: what is asked again under one Idempotency-Key stays one request.
+	For time.Duration
 }
 
 // step is a level with the events of its coming and going.
@@ -72,6 +74,9 @@ func (r *Room) Intervene(by By, level view.ControlState, o Order) error {
 	}
 	if err := o.check(by.Now); err != nil {
 		return err
+	}
+	if o.For > 0 {
+		o.Until = by.Now.Add(o.For)
 	}
 	if level != view.Cut || !o.Until.IsZero() {
 		put := Intervention{Level: level, Reason: o.Reason, Note: o.Note, Actor: by.Actor, At: by.Now, Until: o.Until}
@@ -180,6 +185,9 @@ func (o Order) check(now time.Time) error {
 	}
 	if err := text("note", o.Note, MaxNote); err != nil {
 		return err
+	}
+	if o.For != 0 && !o.Until.IsZero() {
+		return invalid("until", "does not go with minutes")
 	}
 	if !o.Until.IsZero() && !o.Until.After(now) {
 		return invalid("until", "%s is not in the future", o.Until.Format(time.RFC3339))

@@ -84,19 +84,24 @@ func (h *anchorHandler) onRoom(ctx context.Context, header http.Header, do func(
 	return answer(do(m))
 }
 
-// answer encodes a room. Its version stands in two headers: to be sent back as If-Match, and to a
-// query node as X-Room-Min-Version.
+// answer encodes a room.
 func answer(r *room.Room, err error) (*roomAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
 	card := r.Card()
-	out := connect.NewResponse(&anchorv1.RoomResponse{Room: wire.Room(&card), Settings: &anchorv1.Settings{
+	return versioned(&anchorv1.RoomResponse{Room: wire.Room(&card), Settings: &anchorv1.Settings{
 		PublisherPolicy: anchorv1.Settings_PublisherPolicy(r.Policy), CreatedAt: wire.Time(r.CreatedAt),
-	}})
+	}}, r), nil
+}
+
+// versioned is an answer about one room. Its version stands in two headers: to be sent back as If-Match, and to a
+// query node as X-Room-Min-Version.
+func versioned[T any](m *T, r *room.Room) *connect.Response[T] {
+	out := connect.NewResponse(m)
 	out.Header().Set("ETag", `"`+r.Version.String()+`"`)
 	out.Header().Set("X-Room-Version", r.Version.String())
-	return out, nil
+	return out
 }
 
 // ListRooms pages through rooms by id.

@@ -31,6 +31,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/api"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1/managementv1connect"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
@@ -64,7 +65,9 @@ type Callers interface {
 // Config is what a Door is made of.
 type Config struct {
 	Anchor *command.Anchor
-	Zones  Zones
+	// Control is room control; nil in a process without the role, which does not know its paths.
+	Control *command.Control
+	Zones   Zones
 	// Switches are what operators may turn; switches.Set is.
 	Switches Switches
 	Callers  Callers
@@ -133,21 +136,22 @@ func (d *Door) route() error {
 		connect.WithReadMaxBytes(MaxBody),
 		connect.WithCodec(connectJSON{name: "json"}), connect.WithCodec(connectJSON{name: "json; charset=utf-8"}),
 	}
-	anchorPath, anchor := anchorv1connect.NewAnchorServiceHandler(&anchorHandler{d.Anchor}, options...)
-	opsPath, ops := opsv1connect.NewOpsServiceHandler(&opsHandler{d.Zones, d.Switches}, options...)
-	rest, err := vanguard.NewTranscoder(
-		[]*vanguard.Service{vanguard.NewService(anchorPath, anchor), vanguard.NewService(opsPath, ops)},
+	served := d.services(options)
+	names, services := []string{grpchealth.HealthV1ServiceName}, make([]*vanguard.Service, 0, len(served))
+	for _, s := range served {
+		names, services = append(names, s.name), append(services, vanguard.NewService(s.path, s.handler))
+		d.mux.Handle(s.path, s.handler)
+	}
+	rest, err := vanguard.NewTranscoder(services,
 		vanguard.WithCodec(restCodec),
 		vanguard.WithDefaultServiceOptions(vanguard.WithMaxMessageBufferBytes(maxAnswer), vanguard.WithNoTargetCompression()),
 	)
 	if err != nil {
 		return err
 	}
-	d.mux.Handle(anchorPath, anchor)
-	d.mux.Handle(opsPath, ops)
 	d.mux.Handle("/v1/", d.rest(rest))
 	d.mux.Handle(grpchealth.NewHandler(health{d.Ready}))
-	reflector := grpcreflect.NewStaticReflector(anchorv1connect.AnchorServiceName, opsv1connect.OpsServiceName, grpchealth.HealthV1ServiceName)
+	reflector := grpcreflect.NewStaticReflector(names...)
 	d.mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	d.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 	d.mux.HandleFunc("/openapi.yaml", readOnly(func(w http.ResponseWriter, _ *http.Request) {
@@ -163,6 +167,25 @@ func (d *Door) route() error {
 		d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeFault(w, exchangeOf(r.Context()), unknownPath(r)) })
 	}
 	return nil
+}
+
+// service is one that the door serves, by path for Connect and gRPC and by name for reflection.
+type service struct {
+	name, path string
+	handler    http.Handler
+}
+
+// services are those of the roles of this process.
+func (d *Door) services(options []connect.HandlerOption) []service {
+	path, handler := anchorv1connect.NewAnchorServiceHandler(&anchorHandler{d.Anchor}, options...)
+	out := []service{{anchorv1connect.AnchorServiceName, path, handler}}
+	path, handler = opsv1connect.NewOpsServiceHandler(&opsHandler{d.Zones, d.Switches}, options...)
+	out = append(out, service{opsv1connect.OpsServiceName, path, handler})
+	if d.Control != nil {
+		path, handler = managementv1connect.NewManagementServiceHandler(&controlHandler{d.Control}, options...)
+		out = append(out, service{managementv1connect.ManagementServiceName, path, handler})
+	}
+	return out
 }
 
 // readOnly refuses other methods itself: the mux would pass them on to the console, whose answer is

@@ -25,6 +25,7 @@ import (
 	anchorv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
 	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
+	managementv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1"
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -36,7 +37,7 @@ func restPaths(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
 	var out []string
-	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
+	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, managementv1.File_greenroom_management_v1_management_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {
 			rule := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)
@@ -154,7 +155,7 @@ func TestAPlainGRPCClientWithHealthAndReflection(t *testing.T) {
 
 	stream := grpcreflect.NewClient(cleartextHTTP2(t), h.url).NewStream(t.Context())
 	names, err := stream.ListServices()
-	if err != nil || len(names) != 3 {
+	if err != nil || len(names) != 4 {
 		t.Errorf("services %v, %v", names, err)
 	}
 	_, _ = stream.Close()

@@ -27,7 +27,7 @@ func (c *Control) Intervene(ctx context.Context, m Meta, id ident.RoomID, level 
 		if err := r.Intervene(by, level, o); err != nil {
 			return nil, err
 		}
-		if err := tx.SaveRoom(management, r); err != nil || (level != view.Cut && level != view.Locked) {
+		if err := tx.SaveRoom(management, r); err != nil || !ends(level) {
 			return r, err
 		}
 		r = r.Stored() // the next step is another role's
@@ -47,6 +47,66 @@ func (c *Control) Lift(ctx context.Context, m Meta, id ident.RoomID, level view.
 		return r, tx.SaveRoom(management, r)
 	})
 }
+
+// Foresight is what a command of room control would do.
+type Foresight struct {
+	// Was is the room as it is committed, Then as it would be; neither may be saved.
+	Was, Then *room.Room
+}
+
+// Ends is the session that would end; 0 for none.
+func (f Foresight) Ends() ident.SessionID {
+	if f.Was.Session != nil && f.Then.Session == nil {
+		return f.Was.Session.ID
+	}
+	return 0
+}
+
+// ForeseeIntervene says what Intervene would do, and refuses what it would refuse.
+func (c *Control) ForeseeIntervene(ctx context.Context, m Meta, id ident.RoomID, level view.ControlState, o room.Order) (Foresight, error) {
+	return c.foresee(ctx, m, id, func(r *room.Room, by room.By) error {
+		if err := r.Intervene(by, level, o); err != nil {
+			return err
+		}
+		if ends(level) {
+			r.EndBy(by, level)
+		}
+		return nil
+	})
+}
+
+// ForeseeLift says what Lift would do.
+func (c *Control) ForeseeLift(ctx context.Context, m Meta, id ident.RoomID, level view.ControlState, reason string) (Foresight, error) {
+	return c.foresee(ctx, m, id, func(r *room.Room, by room.By) error { return r.Lift(by, level, reason) })
+}
+
+// foresee decides on a room that is not saved. A reading transaction: it holds up no writer.
+func (c *Control) foresee(ctx context.Context, m Meta, id ident.RoomID, decide func(*room.Room, room.By) error) (Foresight, error) {
+	if err := m.Caller.mustBePrivileged("room control"); err != nil {
+		return Foresight{}, err
+	}
+	by := c.anchor.by(m)
+	return read(ctx, c.anchor, func(rd Reader) (f Foresight, err error) {
+		if f.Was, err = c.anchor.open(rd, m, id); err != nil {
+			return f, err
+		}
+		if f.Then, err = rd.Room(id); err != nil {
+			return f, err
+		}
+		return f, decide(f.Then, by)
+	})
+}
+
+// Get is a room with its interventions, as committed.
+func (c *Control) Get(ctx context.Context, m Meta, id ident.RoomID) (*room.Room, error) {
+	if err := m.Caller.mustBePrivileged("room control"); err != nil {
+		return nil, err
+	}
+	return read(ctx, c.anchor, func(rd Reader) (*room.Room, error) { return c.anchor.open(rd, m, id) })
+}
+
+// ends reports whether a level ends the running session.
+func ends(level view.ControlState) bool { return level == view.Cut || level == view.Locked }
 
 // InForce pages by id, above after, through the rooms whose strongest intervention is state; NORMAL: that have any.
 func (c *Control) InForce(ctx context.Context, m Meta, state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error) {
