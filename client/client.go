@@ -23,6 +23,7 @@ import (
 
 	anchorv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1/extendv1connect"
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
@@ -76,6 +77,7 @@ type Client struct {
 	memory         *memory // nil unless the client is Monotonic
 
 	anchor anchorv1connect.AnchorServiceClient
+	extend extendv1connect.ExtendServiceClient
 	ops    opsv1connect.OpsServiceClient
 }
 
@@ -119,6 +121,7 @@ func New(options ...Option) *Client {
 	c.connect()
 	commands := sender{c.http}
 	c.anchor = anchorv1connect.NewAnchorServiceClient(commands, anyAddress)
+	c.extend = extendv1connect.NewExtendServiceClient(commands, anyAddress)
 	c.ops = opsv1connect.NewOpsServiceClient(commands, anyAddress)
 	return c
 }

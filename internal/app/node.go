@@ -51,6 +51,7 @@ type fleetNode struct {
 
 	commands *fleetCommands   // nil without the B side
 	controls *command.Control // nil without the role xroom-management
+	extensions *command.Extend // nil without the role xroom-extend
 	viewers  *fleetViewers    // nil without the viewers' side
 
 	at struct {
@@ -121,7 +122,7 @@ func (n *fleetNode) newConfig() CorridorConfig {
 
 // listen takes all addresses that the roles need before anything else, so that a port in use is the first thing said.
 func (n *fleetNode) listen() error {
-	commands := n.has("xanchor") || n.has("xroom-management") || n.has("watch")
+	commands := n.has("xanchor") || n.has("xroom-management") || n.has("xroom-extend") || n.has("watch")
 	for _, a := range []struct {
 		name, flag, addr string
 		at               *net.Listener

@@ -69,6 +69,18 @@ func (n *fleetNode) openManagement() error {
 	return nil
 }
 
+// openExtend is the role xroom-extend.
+func (n *fleetNode) openExtend() error {
+	if err := n.openCommands(); err != nil {
+		return err
+	}
+	n.extensions = n.commands.Extend
+	if !n.has("xroom-management") { // whose sweep does both
+		n.inside(n.commands.Lifts.Run)
+	}
+	return nil
+}
+
 // openForward is xanchor in a zone that is not home.
 func (n *fleetNode) openForward() error {
 	f, err := forward.New(forward.Config{
@@ -229,7 +241,7 @@ func (n *fleetNode) openCommandDoor() error {
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Control: n.controls, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Control: n.controls, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

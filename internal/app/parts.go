@@ -20,6 +20,7 @@ import (
 type commanding struct {
 	Anchor  *command.Anchor
 	Control *command.Control
+	Extend  *command.Extend
 	Leases  *command.Leases
 	Lifts   *command.Lifts
 	Direct  *relay.Direct
@@ -38,7 +39,7 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	b.Anchor = command.NewAnchor(command.Config{
 		Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
 	})
-	b.Control = command.NewControl(b.Anchor)
+	b.Control, b.Extend = command.NewControl(b.Anchor), command.NewExtend(b.Anchor)
 	b.Leases, b.Lifts = command.NewLeases(b.Anchor, c.Logger), command.NewLifts(b.Anchor, c.Logger)
 	return b
 }

@@ -23,17 +23,13 @@ type role struct {
 var roles = []role{
 	{
 		name: "xroom-management", does: "room control: staff warns, cuts, hides and locks rooms, and what has an end is lifted then. In the home zone only.",
-		needs: func(s *Serve) error {
-			if !s.atHome() {
-				return errors.New("rooms are controlled in the home zone; an xanchor elsewhere forwards there")
-			}
-			return errors.Join(required("--room-b", s.RoomB), required("--nats", s.NATS...), required("--internal-secret", s.InternalSecret))
-		},
-		open: (*fleetNode).openManagement,
+		needs: homeOnly("controlled"),
+		open:  (*fleetNode).openManagement,
 	},
 	{
-		name: "xroom-extend", does: "extensions and audience. It has no parts in this version either.",
-		needs: beside,
+		name: "xroom-extend", does: "what hangs in rooms beside the stream: announcement, pinned message, badges. In the home zone only.",
+		needs: homeOnly("extended"),
+		open:  (*fleetNode).openExtend,
 	},
 	{
 		name: "xanchor", does: "rooms, keys and sessions: commands and media servers; of all of them one sequences the log. In a zone that is not home it forwards commands there.",
@@ -64,12 +60,14 @@ var roles = []role{
 	},
 }
 
-// beside refuses a process that would do nothing.
-func beside(s *Serve) error {
-	if s.has("xanchor") || s.has("xroom") || s.has("watch") || s.has("xroom-management") {
-		return nil
+// homeOnly is what a role needs that decides about rooms; other zones forward to it.
+func homeOnly(done string) func(*Serve) error {
+	return func(s *Serve) error {
+		if !s.atHome() {
+			return fmt.Errorf("rooms are %s in the home zone; an xanchor elsewhere forwards there", done)
+		}
+		return errors.Join(required("--room-b", s.RoomB), required("--nats", s.NATS...), required("--internal-secret", s.InternalSecret))
 	}
-	return errors.New("it has no parts in this version; name another role beside it")
 }
 
 // reachable refuses a process that would tell the others to call it at an address that is everybody's own.

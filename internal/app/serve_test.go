@@ -16,7 +16,7 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 	for says, change := range map[string]func(*Serve){
 		"":                                      func(*Serve) {},
 		`no role "xrom"`:                        func(s *Serve) { s.Role = append(s.Role, "xrom") },
-		"name another role":                     func(s *Serve) { s.Role = []string{"xroom-extend"} },
+		"rooms are extended in the home zone":   func(s *Serve) { s.Home, s.Role = "elsewhere", []string{"xroom-extend"} },
 		"rooms are controlled in the home zone": func(s *Serve) { s.Home, s.Role = "elsewhere", []string{"xroom-management"} },
 		"xanchor: it needs --room-b":            func(s *Serve) { s.RoomB, s.Role = "", []string{"xanchor"} },
 		"needs --room-c":                        func(s *Serve) { s.RoomC = "" },

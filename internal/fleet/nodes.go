@@ -73,7 +73,7 @@ func leases(page []byte) (held []string) {
 // anchor is a node of the B side.
 func (p *plan) anchor(m *process) serve {
 	return serve{
-		"role": []string{"xanchor", "xroom-management"}, "room-b": p.dsn(m, roomB), "nats": p.natsURLs(m), "nats-replicas": natsServers, "internal": p.internals(m),
+		"role": []string{"xanchor", "xroom-management", "xroom-extend"}, "room-b": p.dsn(m, roomB), "nats": p.natsURLs(m), "nats-replicas": natsServers, "internal": p.internals(m),
 	}
 }
 

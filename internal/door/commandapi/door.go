@@ -31,6 +31,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/api"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1/extendv1connect"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1/managementv1connect"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
@@ -67,6 +68,8 @@ type Config struct {
 	Anchor *command.Anchor
 	// Control is room control; nil in a process without the role, which does not know its paths.
 	Control *command.Control
+	// Extend is what hangs in rooms; nil in a process without the role, as Control.
+	Extend *command.Extend
 	Zones   Zones
 	// Switches are what operators may turn; switches.Set is.
 	Switches Switches
@@ -184,6 +187,10 @@ func (d *Door) services(options []connect.HandlerOption) []service {
 	if d.Control != nil {
 		path, handler = managementv1connect.NewManagementServiceHandler(&controlHandler{d.Control}, options...)
 		out = append(out, service{managementv1connect.ManagementServiceName, path, handler})
+	}
+	if d.Extend != nil {
+		path, handler = extendv1connect.NewExtendServiceHandler(&extendHandler{d.Extend}, options...)
+		out = append(out, service{extendv1connect.ExtendServiceName, path, handler})
 	}
 	return out
 }

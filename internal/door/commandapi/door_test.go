@@ -53,7 +53,7 @@ func open(t *testing.T, change func(*commandapi.Config)) *house {
 	h := &house{t: t, key: key, log: &syncBuffer{}, store: memory.NewRooms("test")}
 	h.anchor = command.NewAnchor(command.Config{Store: h.store, IDs: ident.NewMinter(1)})
 	cfg := commandapi.Config{
-		Anchor: h.anchor, Control: command.NewControl(h.anchor), Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
+		Anchor: h.anchor, Control: command.NewControl(h.anchor), Extend: command.NewExtend(h.anchor), Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
 	if change != nil {

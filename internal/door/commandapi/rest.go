@@ -57,7 +57,7 @@ func tidy(r *http.Request) *fault.Error {
 	if isJSON(r.Header.Get("Content-Type")) {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if r.ContentLength == 0 && (r.Method == http.MethodPost || r.Method == http.MethodPatch) {
+	if r.ContentLength == 0 && (r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch) {
 		// No body is the empty object: `curl -X POST …:start` has nothing to say.
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
 		r.Header.Set("Content-Type", "application/json")

@@ -24,6 +24,7 @@ import (
 
 	anchorv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
+	extendv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1"
 	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
 	managementv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1"
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
@@ -37,11 +38,11 @@ func restPaths(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
 	var out []string
-	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, managementv1.File_greenroom_management_v1_management_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
+	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, extendv1.File_greenroom_extend_v1_extend_proto, managementv1.File_greenroom_management_v1_management_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {
 			rule := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)
-			path := rule.GetGet() + rule.GetPost() + rule.GetPatch() + rule.GetDelete()
+			path := rule.GetGet() + rule.GetPost() + rule.GetPut() + rule.GetPatch() + rule.GetDelete()
 			if path == "" {
 				t.Errorf("%s has no REST path", methods.Get(i).FullName())
 			}
@@ -155,7 +156,7 @@ func TestAPlainGRPCClientWithHealthAndReflection(t *testing.T) {
 
 	stream := grpcreflect.NewClient(cleartextHTTP2(t), h.url).NewStream(t.Context())
 	names, err := stream.ListServices()
-	if err != nil || len(names) != 4 {
+	if err != nil || len(names) != 5 {
 		t.Errorf("services %v, %v", names, err)
 	}
 	_, _ = stream.Close()

@@ -64,7 +64,7 @@ capabilities: {drop: [ALL]}
 {{- define "greenroom.env" -}}
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
-- {name: GREENROOM_ROLE, value: "{{ .role }}{{ if and (eq .role "xanchor") (include "greenroom.atHome" .root) }},xroom-management{{ end }}"}
+- {name: GREENROOM_ROLE, value: "{{ .role }}{{ if and (eq .role "xanchor") (include "greenroom.atHome" .root) }},xroom-management,xroom-extend{{ end }}"}
 - {name: GREENROOM_ZONE, value: {{ .root.Values.zone }}}
 - {name: GREENROOM_HOME, value: {{ .root.Values.home }}}
 # The pod's own address: a leader tells it to those who ask another.
