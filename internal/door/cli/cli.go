@@ -49,7 +49,7 @@ type grammar struct {
 	Session sessionCmd `cmd:"" help:"Broadcasts of a room."`
 	Trace   traceCmd   `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
 	Parked  parkedCmd  `cmd:"" help:"Events that could not be applied; their rooms wait."`
-	Extend   extendCmd   `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
+	Extend  extendCmd  `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
 	Hot     hotCmd     `cmd:"" help:"The rooms that a crowd of viewers reads now, the most read first."`
 	Zone    zoneCmd    `cmd:"" help:"Zones: how they stand, and whether they take readers."`
 	Switch  switchCmd  `cmd:"" help:"What operators turn off and on while the house runs."`
