@@ -7,6 +7,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/flow/chart"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
@@ -29,6 +30,7 @@ type Engines struct {
 	Views interface {
 		project.Views
 		shownViews
+		chart.Store
 	}
 	Bus interface {
 		relay.Bus
@@ -66,6 +68,8 @@ type CorridorConfig struct {
 	// CountHot is told what happens to hot rooms; may be nil. HotFrom is the reads a second that make a room hot; 0 for the default.
 	CountHot func(what string, rooms int)
 	HotFrom  float64
+	// CountChart is told what became of points of the audiences' charts; may be nil.
+	CountChart func(what string, n int)
 	// CountBehind is told what came of the questions behind L1; may be nil.
 	CountBehind func(what string, n int)
 	Logger      *slog.Logger
@@ -79,6 +83,8 @@ type Corridor struct {
 	*relaying
 	*projection
 	*viewing
+
+	chart *chart.Recorder
 }
 
 // NewCorridor connects the parts; Run brings them to life.
@@ -88,6 +94,7 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	told := &audience{}
 	h.projection = newProjection(c, c.Rooms, c.Views, c.Bus, told)
 	h.viewing = newViewing(c, c.Views, h.Projector)
+	h.chart = newChart(c, c.Views, h.viewing)
 	told.viewing = h.viewing // it asks the projector how fresh the views are, and so comes after it
 	h.relaying = newRelaying(c, c.Rooms, h.Projector)
 	h.commanding = newCommanding(c, c.Rooms, relay.Zone{Name: homeName, Ingest: h.Projector})
@@ -117,7 +124,7 @@ func (c CorridorConfig) completed() CorridorConfig {
 
 // Run runs every loop of the corridor until ctx ends or one fails.
 func (h *Corridor) Run(ctx context.Context) error {
-	return together(ctx, h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run)
+	return together(ctx, h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run, h.chart.Run)
 }
 
 // audience is the viewing part of the same process, as the projector tells it of changes.

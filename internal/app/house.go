@@ -68,7 +68,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), Observer: observer, Logger: log,
 		Count:    func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
 		Switches: h.switches, Dropped: h.metrics.direct.left, Called: h.metrics.direct.state,
-		HotFrom: d.HotFrom, CountHot: h.metrics.countHot,
+		HotFrom: d.HotFrom, CountHot: h.metrics.countHot, CountChart: h.metrics.countChart,
 	})
 	h.metrics.direct.known(homeName)
 	h.metrics.watch(h.corridor, h.engines.l1)

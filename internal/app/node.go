@@ -49,10 +49,10 @@ type fleetNode struct {
 	background context.Context
 	log        *slog.Logger
 
-	commands   *fleetCommands   // nil without the B side
-	controls   *command.Control // nil without the role xroom-management
-	extensions *command.Extend  // nil without the role xroom-extend
-	viewers    *fleetViewers    // nil without the viewers' side
+	commands *fleetCommands   // nil without the B side
+	controls *command.Control // nil without the role xroom-management
+	extensions *command.Extend // nil without the role xroom-extend
+	viewers  *fleetViewers    // nil without the viewers' side
 
 	at struct {
 		listeners
@@ -116,7 +116,7 @@ func (n *fleetNode) newConfig() CorridorConfig {
 		Count:       func(what string, c int) { n.metrics.project.WithLabelValues(what).Add(float64(c)) },
 		Dropped:     n.metrics.direct.left,
 		Called:      n.metrics.direct.state,
-		CountBehind: n.metrics.behind.count, HotFrom: n.HotFrom, CountHot: n.metrics.countHot,
+		CountBehind: n.metrics.behind.count, CountChart: n.metrics.countChart, HotFrom: n.HotFrom, CountHot: n.metrics.countHot,
 	}.completed()
 }
 

@@ -129,7 +129,7 @@ func (n *fleetNode) project(ctx context.Context, term lead.Term, lost func(error
 	v.projections.Store(p)
 	defer v.projections.Store(nil)
 	witness := &follow.WitnessKeeper{Witness: views, Proven: p.Projector.Proven, Logger: n.log}
-	return together(ctx, p.run, witness.Run, n.forgetting("room_c", views.Prune))
+	return together(ctx, p.run, witness.Run, newChart(c, views, v.viewing).Run, n.forgetting("room_c", views.Prune))
 }
 
 // storing hears all but that something is visible: who follows the views says that, here and on the other nodes.

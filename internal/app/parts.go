@@ -6,6 +6,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/chart"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
@@ -147,13 +148,14 @@ type shownViews interface {
 	query.Views
 	search.Views
 	feed.Store
+	query.History
 }
 
 func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 	v := &viewing{fresh: fresh}
 	v.Feed = feed.New(feed.Config{Store: views, Complete: fresh.Complete, Proven: fresh.Proven})
 	v.Reads = query.New(query.Config{
-		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: fresh, Now: c.Clock, CountBehind: c.CountBehind,
+		Cache: c.L1, Second: c.L2, Views: c.L3, Freshness: fresh, History: views, Now: c.Clock, CountBehind: c.CountBehind,
 		Announcer: c.Hot, HotFrom: c.HotFrom, CountHot: c.CountHot,
 	})
 	v.Search = search.New(search.Config{
@@ -161,6 +163,11 @@ func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 		Ready: func() bool { return v.Ready() == nil },
 	})
 	return v
+}
+
+// newChart is what one process of a zone runs, the one that projects: it keeps the history of what the viewers' nodes count.
+func newChart(c CorridorConfig, store chart.Store, v *viewing) *chart.Recorder {
+	return chart.New(chart.Config{Store: store, Counts: v.Reads.Counts, Now: c.Clock, Logger: c.Logger, Count: c.CountChart})
 }
 
 func (v *viewing) run(ctx context.Context) error {

@@ -50,6 +50,7 @@ var reads = [][]string{
 	{"GET", "/v1/live:ids", "The ids of all rooms on air, streamed."},
 	{"GET", "/v1/search?q=&live=&area=&language=&page_size=&page_token=", "Rooms by words, prefixes, #tags and @anchors, those on air first."},
 	{"GET", "/v1/feed?after=&rooms=&types=&heartbeat=", "Events from a cursor on, as SSE or NDJSON by the Accept header."},
+	{"GET", "/v1/rooms/{id}/audience?session_id=&from=&to=&page_size=&page_token=", "Who watches now, and the history per minute."},
 	{"GET", "/v1/rooms/{id}/events?after=&types=&heartbeat=", "The feed of one room."},
 	{"GET", "/v1/areas", "The tree of areas."},
 	{"GET", "/healthz", "The process lives."},

@@ -43,21 +43,22 @@ type Globals struct {
 type grammar struct {
 	Globals
 
-	Room    roomCmd    `cmd:"" help:"Rooms: create, edit, start, stop, and what viewers see."`
-	Key     keyCmd     `cmd:"" help:"Stream keys of a room."`
-	Area    areaCmd    `cmd:"" help:"The tree of areas that rooms are filed under."`
-	Session sessionCmd `cmd:"" help:"Broadcasts of a room."`
-	Trace   traceCmd   `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
-	Parked  parkedCmd  `cmd:"" help:"Events that could not be applied; their rooms wait."`
-	Extend  extendCmd  `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
-	Hot     hotCmd     `cmd:"" help:"The rooms that a crowd of viewers reads now, the most read first."`
-	Zone    zoneCmd    `cmd:"" help:"Zones: how they stand, and whether they take readers."`
-	Switch  switchCmd  `cmd:"" help:"What operators turn off and on while the house runs."`
-	Rebuild rebuildCmd `cmd:"" help:"Build the viewers' database anew, while it is in use."`
-	Explain explainCmd `cmd:"" help:"How something goes through the code."`
-	Tokens  tokenCmd   `cmd:"" name:"token" help:"Bearer tokens of the B side."`
-	Ready   readyCmd   `cmd:"" help:"Whether a process may get traffic: for health checks."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Room     roomCmd     `cmd:"" help:"Rooms: create, edit, start, stop, and what viewers see."`
+	Key      keyCmd      `cmd:"" help:"Stream keys of a room."`
+	Area     areaCmd     `cmd:"" help:"The tree of areas that rooms are filed under."`
+	Session  sessionCmd  `cmd:"" help:"Broadcasts of a room."`
+	Trace    traceCmd    `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
+	Parked   parkedCmd   `cmd:"" help:"Events that could not be applied; their rooms wait."`
+	Extend   extendCmd   `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
+	Audience audienceCmd `cmd:"" help:"Who watches a room: now, and minute by minute."`
+	Hot      hotCmd      `cmd:"" help:"The rooms that a crowd of viewers reads now, the most read first."`
+	Zone     zoneCmd     `cmd:"" help:"Zones: how they stand, and whether they take readers."`
+	Switch   switchCmd   `cmd:"" help:"What operators turn off and on while the house runs."`
+	Rebuild  rebuildCmd  `cmd:"" help:"Build the viewers' database anew, while it is in use."`
+	Explain  explainCmd  `cmd:"" help:"How something goes through the code."`
+	Tokens   tokenCmd    `cmd:"" name:"token" help:"Bearer tokens of the B side."`
+	Ready    readyCmd    `cmd:"" help:"Whether a process may get traffic: for health checks."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // Exit statuses.

@@ -49,7 +49,7 @@ func classOfMethod(full string) (class shed.Class, probe bool) {
 	switch full {
 	case roomv1.RoomService_GetRoom_FullMethodName:
 		return shed.Enter, false
-	case roomv1.RoomService_BatchGetRooms_FullMethodName, roomv1.RoomService_ListAnchorRooms_FullMethodName:
+	case roomv1.RoomService_BatchGetRooms_FullMethodName, roomv1.RoomService_ListAnchorRooms_FullMethodName, roomv1.RoomService_GetAudience_FullMethodName:
 		return shed.Card, false
 	case roomv1.RoomService_WatchFeed_FullMethodName:
 		return shed.Crawl, false

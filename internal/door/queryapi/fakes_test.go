@@ -146,7 +146,7 @@ func open(t testing.TB) *house {
 	t.Helper()
 	s := &shelf{entries: map[ident.RoomID]*query.Entry{}, cards: map[ident.RoomID]view.RoomCard{}, provenAt: time.Now()}
 	h := &house{shelf: s, hub: feed.New(feed.Config{Store: s, MaxFrames: 2})}
-	h.rooms = query.New(query.Config{Cache: s, Views: s, Freshness: s, Now: time.Now})
+	h.rooms = query.New(query.Config{Cache: s, Views: s, Freshness: s, Now: time.Now, History: s})
 	if err := h.rooms.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}

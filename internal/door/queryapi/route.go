@@ -79,6 +79,9 @@ func (s *HTTP) route(path string) (answerer, bool) {
 		return s.readyz, true
 	}
 	if id, ok := strings.CutPrefix(path, roomsPath); ok {
+		if room, ok := strings.CutSuffix(id, "/audience"); ok && !strings.Contains(room, "/") {
+			return s.audience(room), true
+		}
 		id, events := strings.CutSuffix(id, "/events")
 		switch {
 		case strings.Contains(id, "/"):

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -37,8 +38,9 @@ type counts struct {
 	// asOf is the moment up to which all is told: of what is not told again, nothing has changed.
 	asOf time.Time
 
-	// behind are rooms that wait for their places, of Counted only.
-	behind []ident.RoomID
+	// late are rooms that wait for their places, of Counted only; waiting is how many.
+	late    []ident.RoomID
+	waiting atomic.Int64
 }
 
 func (c *counts) init() { c.bySession = map[ident.SessionID]view.Count{} }
@@ -121,11 +123,12 @@ func (r *Rooms) Counted(told []view.Count) {
 	}
 	// For each count that comes in two are looked at: what has ended cannot pile up.
 	c.forget(r.live.ended(c.quiet(2*len(told), r.now())))
-	moves := c.behind
+	moves := c.late
 	for i := range fresh {
 		moves = append(moves, fresh[i].Room)
 	}
-	c.behind = r.live.reorder(moves, r.now)
+	c.late = r.live.reorder(moves, r.now)
+	c.waiting.Store(int64(len(c.late)))
 }
 
 // recount lays counts over L1, and appends those that are news to fresh.
@@ -153,6 +156,16 @@ func (r *Rooms) keep(e *Entry) *Entry {
 	}
 	return r.cache.Put(e)
 }
+
+// CountedSessions is how many sessions' counts are kept.
+func (r *Rooms) CountedSessions() int {
+	r.counts.mu.Lock()
+	defer r.counts.mu.Unlock()
+	return len(r.counts.bySession)
+}
+
+// LateRooms is how many rooms wait for their places in the live list by viewers, see maxMoves.
+func (r *Rooms) LateRooms() int { return int(r.counts.waiting.Load()) }
 
 // Session is the broadcast that is on air in a room; false when there is none, or the room is not in memory, where all
 // are that are on air.
@@ -218,7 +231,7 @@ func (l *liveList) ended(quiet []view.Count) []view.Count {
 }
 
 // reorder moves rooms to their places, and returns those that are beyond maxMoves.
-func (l *liveList) reorder(ids []ident.RoomID, now func() time.Time) (behind []ident.RoomID) {
+func (l *liveList) reorder(ids []ident.RoomID, now func() time.Time) (late []ident.RoomID) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	var moves []move
@@ -228,14 +241,14 @@ func (l *liveList) reorder(ids []ident.RoomID, now func() time.Time) (behind []i
 	if len(moves) > maxMoves {
 		slices.SortFunc(moves, func(a, b move) int { return cmp.Compare(b.step, a.step) })
 		for _, m := range moves[maxMoves:] {
-			behind = append(behind, m.id)
+			late = append(late, m.id)
 		}
 		moves = moves[:maxMoves]
 	}
 	for part := range slices.Chunk(moves, countsPart) {
 		l.move(part, now())
 	}
-	return behind
+	return late
 }
 
 // steps appends how far the rooms are from their places, those that are not there.

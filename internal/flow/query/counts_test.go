@@ -233,6 +233,9 @@ func TestTheLargestStepsGoFirst(t *testing.T) {
 			t.Fatalf("at place %d is room %d", i, id)
 		}
 	}
+	if n := h.LateRooms(); n != rooms-query.MaxMoves {
+		t.Errorf("%d rooms are late", n)
+	}
 	if got[query.MaxMoves] != 1 { // they are still in the order of no viewers
 		t.Errorf("at the first place of those that wait is room %d", got[query.MaxMoves])
 	}
@@ -252,7 +255,7 @@ func TestCountsOfEndedSessionsAreForgotten(t *testing.T) {
 	for i := range 10_000 {
 		h.Counted([]view.Count{counted(2, ident.SessionID(i+2), 5, long)})
 	}
-	if n := h.Remembered(); n > 100 {
+	if n := h.CountedSessions(); n > 100 {
 		t.Errorf("%d counts are remembered of one session on air", n)
 	}
 	shown(t, h, onAirIn(1, 1, 1), audience(5))

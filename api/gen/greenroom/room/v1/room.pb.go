@@ -1511,6 +1511,313 @@ func (x *SearchRoomsResponse) GetComplete() bool {
 	return false
 }
 
+// GetAudienceRequest asks for the audience of a room's broadcast, and a page of its history.
+type GetAudienceRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// A broadcast of the room. 0: the one that is on air.
+	SessionId int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The minutes from the one to before the other; unset: all that are kept, which are 30 days.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	To   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// 1 to 1,440; 0 means 180.
+	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before, about the same session.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAudienceRequest) Reset() {
+	*x = GetAudienceRequest{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAudienceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAudienceRequest) ProtoMessage() {}
+
+func (x *GetAudienceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAudienceRequest.ProtoReflect.Descriptor instead.
+func (*GetAudienceRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetAudienceRequest) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *GetAudienceRequest) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *GetAudienceRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *GetAudienceRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *GetAudienceRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *GetAudienceRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type GetAudienceResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// 0 when none was asked for and none is on air.
+	SessionId int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Viewers heard of in the last 45 s, and the most there were at a time.
+	Online int64 `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`
+	Peak   int64 `protobuf:"varint,4,opt,name=peak,proto3" json:"peak,omitempty"`
+	Likes  int64 `protobuf:"varint,5,opt,name=likes,proto3" json:"likes,omitempty"`
+	// Different viewers, an estimate.
+	UniqueViewers int64 `protobuf:"varint,6,opt,name=unique_viewers,json=uniqueViewers,proto3" json:"unique_viewers,omitempty"`
+	WatchSeconds  int64 `protobuf:"varint,7,opt,name=watch_seconds,json=watchSeconds,proto3" json:"watch_seconds,omitempty"`
+	// The moment of the counting, at most 2 s ago while the session is on air. Unset when it is not counted any more, or
+	// not yet: then all numbers are 0, and the last point says how it ended.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// The standard error of unique_viewers, as a part of it.
+	UniqueError float64 `protobuf:"fixed64,9,opt,name=unique_error,json=uniqueError,proto3" json:"unique_error,omitempty"`
+	// The oldest first. A minute without viewers has none, and the running minute has none yet.
+	Points []*AudiencePoint `protobuf:"bytes,10,rep,name=points,proto3" json:"points,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,11,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAudienceResponse) Reset() {
+	*x = GetAudienceResponse{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAudienceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAudienceResponse) ProtoMessage() {}
+
+func (x *GetAudienceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAudienceResponse.ProtoReflect.Descriptor instead.
+func (*GetAudienceResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetAudienceResponse) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetSessionId() int64 {
+	if x != nil {
+		return x.SessionId
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetOnline() int64 {
+	if x != nil {
+		return x.Online
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetPeak() int64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetLikes() int64 {
+	if x != nil {
+		return x.Likes
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetUniqueViewers() int64 {
+	if x != nil {
+		return x.UniqueViewers
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetWatchSeconds() int64 {
+	if x != nil {
+		return x.WatchSeconds
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetAudienceResponse) GetUniqueError() float64 {
+	if x != nil {
+		return x.UniqueError
+	}
+	return 0
+}
+
+func (x *GetAudienceResponse) GetPoints() []*AudiencePoint {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
+func (x *GetAudienceResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// AudiencePoint is what a session's audience was counted as at the end of a minute, by this zone.
+type AudiencePoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its beginning.
+	Minute        *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=minute,proto3" json:"minute,omitempty"`
+	Online        int64                  `protobuf:"varint,2,opt,name=online,proto3" json:"online,omitempty"`
+	Peak          int64                  `protobuf:"varint,3,opt,name=peak,proto3" json:"peak,omitempty"`
+	Likes         int64                  `protobuf:"varint,4,opt,name=likes,proto3" json:"likes,omitempty"`
+	UniqueViewers int64                  `protobuf:"varint,5,opt,name=unique_viewers,json=uniqueViewers,proto3" json:"unique_viewers,omitempty"`
+	WatchSeconds  int64                  `protobuf:"varint,6,opt,name=watch_seconds,json=watchSeconds,proto3" json:"watch_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AudiencePoint) Reset() {
+	*x = AudiencePoint{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AudiencePoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AudiencePoint) ProtoMessage() {}
+
+func (x *AudiencePoint) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AudiencePoint.ProtoReflect.Descriptor instead.
+func (*AudiencePoint) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AudiencePoint) GetMinute() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Minute
+	}
+	return nil
+}
+
+func (x *AudiencePoint) GetOnline() int64 {
+	if x != nil {
+		return x.Online
+	}
+	return 0
+}
+
+func (x *AudiencePoint) GetPeak() int64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *AudiencePoint) GetLikes() int64 {
+	if x != nil {
+		return x.Likes
+	}
+	return 0
+}
+
+func (x *AudiencePoint) GetUniqueViewers() int64 {
+	if x != nil {
+		return x.UniqueViewers
+	}
+	return 0
+}
+
+func (x *AudiencePoint) GetWatchSeconds() int64 {
+	if x != nil {
+		return x.WatchSeconds
+	}
+	return 0
+}
+
 type ListAreasRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1519,7 +1826,7 @@ type ListAreasRequest struct {
 
 func (x *ListAreasRequest) Reset() {
 	*x = ListAreasRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1531,7 +1838,7 @@ func (x *ListAreasRequest) String() string {
 func (*ListAreasRequest) ProtoMessage() {}
 
 func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1544,7 +1851,7 @@ func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasRequest.ProtoReflect.Descriptor instead.
 func (*ListAreasRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{22}
 }
 
 type ListAreasResponse struct {
@@ -1556,7 +1863,7 @@ type ListAreasResponse struct {
 
 func (x *ListAreasResponse) Reset() {
 	*x = ListAreasResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1875,7 @@ func (x *ListAreasResponse) String() string {
 func (*ListAreasResponse) ProtoMessage() {}
 
 func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1888,7 @@ func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasResponse.ProtoReflect.Descriptor instead.
 func (*ListAreasResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListAreasResponse) GetAreas() []*Area {
@@ -1605,7 +1912,7 @@ type WatchFeedRequest struct {
 
 func (x *WatchFeedRequest) Reset() {
 	*x = WatchFeedRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1924,7 @@ func (x *WatchFeedRequest) String() string {
 func (*WatchFeedRequest) ProtoMessage() {}
 
 func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1937,7 @@ func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchFeedRequest.ProtoReflect.Descriptor instead.
 func (*WatchFeedRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchFeedRequest) GetAfter() int64 {
@@ -1784,21 +2091,52 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\x13SearchRoomsResponse\x12-\n" +
 	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\x12\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\xe4\x01\n" +
+	"\x12GetAudienceRequest\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\x03R\tsessionId\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1b\n" +
+	"\tpage_size\x18\x05 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"\x91\x03\n" +
+	"\x13GetAudienceResponse\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\x03R\tsessionId\x12\x16\n" +
+	"\x06online\x18\x03 \x01(\x03R\x06online\x12\x12\n" +
+	"\x04peak\x18\x04 \x01(\x03R\x04peak\x12\x14\n" +
+	"\x05likes\x18\x05 \x01(\x03R\x05likes\x12%\n" +
+	"\x0eunique_viewers\x18\x06 \x01(\x03R\runiqueViewers\x12#\n" +
+	"\rwatch_seconds\x18\a \x01(\x03R\fwatchSeconds\x12/\n" +
+	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12!\n" +
+	"\funique_error\x18\t \x01(\x01R\vuniqueError\x128\n" +
+	"\x06points\x18\n" +
+	" \x03(\v2 .greenroom.room.v1.AudiencePointR\x06points\x12&\n" +
+	"\x0fnext_page_token\x18\v \x01(\tR\rnextPageToken\"\xd1\x01\n" +
+	"\rAudiencePoint\x122\n" +
+	"\x06minute\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06minute\x12\x16\n" +
+	"\x06online\x18\x02 \x01(\x03R\x06online\x12\x12\n" +
+	"\x04peak\x18\x03 \x01(\x03R\x04peak\x12\x14\n" +
+	"\x05likes\x18\x04 \x01(\x03R\x05likes\x12%\n" +
+	"\x0eunique_viewers\x18\x05 \x01(\x03R\runiqueViewers\x12#\n" +
+	"\rwatch_seconds\x18\x06 \x01(\x03R\fwatchSeconds\"\x12\n" +
 	"\x10ListAreasRequest\"B\n" +
 	"\x11ListAreasResponse\x12-\n" +
 	"\x05areas\x18\x01 \x03(\v2\x17.greenroom.room.v1.AreaR\x05areas\"T\n" +
 	"\x10WatchFeedRequest\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x14\n" +
 	"\x05rooms\x18\x02 \x03(\x03R\x05rooms\x12\x14\n" +
-	"\x05types\x18\x03 \x03(\tR\x05types2\xea\x05\n" +
+	"\x05types\x18\x03 \x03(\tR\x05types2\xc8\x06\n" +
 	"\vRoomService\x12P\n" +
 	"\aGetRoom\x12!.greenroom.room.v1.GetRoomRequest\x1a\".greenroom.room.v1.GetRoomResponse\x12b\n" +
 	"\rBatchGetRooms\x12'.greenroom.room.v1.BatchGetRoomsRequest\x1a(.greenroom.room.v1.BatchGetRoomsResponse\x12h\n" +
 	"\x0fListAnchorRooms\x12).greenroom.room.v1.ListAnchorRoomsRequest\x1a*.greenroom.room.v1.ListAnchorRoomsResponse\x12S\n" +
 	"\bListLive\x12\".greenroom.room.v1.ListLiveRequest\x1a#.greenroom.room.v1.ListLiveResponse\x12^\n" +
 	"\vListLiveIds\x12%.greenroom.room.v1.ListLiveIdsRequest\x1a&.greenroom.room.v1.ListLiveIdsResponse0\x01\x12\\\n" +
-	"\vSearchRooms\x12%.greenroom.room.v1.SearchRoomsRequest\x1a&.greenroom.room.v1.SearchRoomsResponse\x12V\n" +
+	"\vSearchRooms\x12%.greenroom.room.v1.SearchRoomsRequest\x1a&.greenroom.room.v1.SearchRoomsResponse\x12\\\n" +
+	"\vGetAudience\x12%.greenroom.room.v1.GetAudienceRequest\x1a&.greenroom.room.v1.GetAudienceResponse\x12V\n" +
 	"\tListAreas\x12#.greenroom.room.v1.ListAreasRequest\x1a$.greenroom.room.v1.ListAreasResponse\x12P\n" +
 	"\tWatchFeed\x12#.greenroom.room.v1.WatchFeedRequest\x1a\x1c.greenroom.room.v1.RoomEvent0\x01BEZCgithub.com/greenroomlive/greenroom/api/gen/greenroom/room/v1;roomv1b\x06proto3"
 
@@ -1815,7 +2153,7 @@ func file_greenroom_room_v1_room_proto_rawDescGZIP() []byte {
 }
 
 var file_greenroom_room_v1_room_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(Live_Status)(0),                // 0: greenroom.room.v1.Live.Status
 	(Control_State)(0),              // 1: greenroom.room.v1.Control.State
@@ -1838,64 +2176,74 @@ var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(*ListLiveIdsResponse)(nil),     // 18: greenroom.room.v1.ListLiveIdsResponse
 	(*SearchRoomsRequest)(nil),      // 19: greenroom.room.v1.SearchRoomsRequest
 	(*SearchRoomsResponse)(nil),     // 20: greenroom.room.v1.SearchRoomsResponse
-	(*ListAreasRequest)(nil),        // 21: greenroom.room.v1.ListAreasRequest
-	(*ListAreasResponse)(nil),       // 22: greenroom.room.v1.ListAreasResponse
-	(*WatchFeedRequest)(nil),        // 23: greenroom.room.v1.WatchFeedRequest
-	nil,                             // 24: greenroom.room.v1.Extension.WidgetsEntry
-	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),   // 26: google.protobuf.FieldMask
-	(*structpb.Struct)(nil),         // 27: google.protobuf.Struct
+	(*GetAudienceRequest)(nil),      // 21: greenroom.room.v1.GetAudienceRequest
+	(*GetAudienceResponse)(nil),     // 22: greenroom.room.v1.GetAudienceResponse
+	(*AudiencePoint)(nil),           // 23: greenroom.room.v1.AudiencePoint
+	(*ListAreasRequest)(nil),        // 24: greenroom.room.v1.ListAreasRequest
+	(*ListAreasResponse)(nil),       // 25: greenroom.room.v1.ListAreasResponse
+	(*WatchFeedRequest)(nil),        // 26: greenroom.room.v1.WatchFeedRequest
+	nil,                             // 27: greenroom.room.v1.Extension.WidgetsEntry
+	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),   // 29: google.protobuf.FieldMask
+	(*structpb.Struct)(nil),         // 30: google.protobuf.Struct
 }
 var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	3,  // 0: greenroom.room.v1.Room.live:type_name -> greenroom.room.v1.Live
 	4,  // 1: greenroom.room.v1.Room.control:type_name -> greenroom.room.v1.Control
 	5,  // 2: greenroom.room.v1.Room.extension:type_name -> greenroom.room.v1.Extension
 	6,  // 3: greenroom.room.v1.Room.audience:type_name -> greenroom.room.v1.Audience
-	25, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
+	28, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 5: greenroom.room.v1.Live.status:type_name -> greenroom.room.v1.Live.Status
-	25, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
+	28, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 7: greenroom.room.v1.Control.state:type_name -> greenroom.room.v1.Control.State
-	25, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
-	24, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
+	28, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
+	27, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
 	7,  // 10: greenroom.room.v1.Area.children:type_name -> greenroom.room.v1.Area
 	2,  // 11: greenroom.room.v1.RoomEvent.snapshot:type_name -> greenroom.room.v1.Room
-	25, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	25, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
-	25, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
+	28, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	28, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
+	28, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
 	7,  // 15: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
-	26, // 16: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
+	29, // 16: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 17: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
-	26, // 18: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	29, // 18: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 19: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	26, // 20: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	29, // 20: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 21: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	26, // 22: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
+	29, // 22: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 23: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
-	26, // 24: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	29, // 24: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 25: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	7,  // 26: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
-	27, // 27: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
-	9,  // 28: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
-	11, // 29: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
-	13, // 30: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
-	15, // 31: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
-	17, // 32: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
-	19, // 33: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
-	21, // 34: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
-	23, // 35: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
-	10, // 36: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
-	12, // 37: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
-	14, // 38: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
-	16, // 39: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
-	18, // 40: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
-	20, // 41: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
-	22, // 42: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
-	8,  // 43: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
-	36, // [36:44] is the sub-list for method output_type
-	28, // [28:36] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	28, // 26: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
+	28, // 27: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
+	28, // 28: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
+	23, // 29: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
+	28, // 30: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
+	7,  // 31: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
+	30, // 32: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
+	9,  // 33: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
+	11, // 34: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
+	13, // 35: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
+	15, // 36: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
+	17, // 37: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
+	19, // 38: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
+	21, // 39: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
+	24, // 40: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
+	26, // 41: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
+	10, // 42: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
+	12, // 43: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
+	14, // 44: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
+	16, // 45: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
+	18, // 46: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
+	20, // 47: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
+	22, // 48: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
+	25, // 49: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
+	8,  // 50: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
+	42, // [42:51] is the sub-list for method output_type
+	33, // [33:42] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_room_proto_init() }
@@ -1910,7 +2258,7 @@ func file_greenroom_room_v1_room_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_room_v1_room_proto_rawDesc), len(file_greenroom_room_v1_room_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	RoomService_ListLive_FullMethodName        = "/greenroom.room.v1.RoomService/ListLive"
 	RoomService_ListLiveIds_FullMethodName     = "/greenroom.room.v1.RoomService/ListLiveIds"
 	RoomService_SearchRooms_FullMethodName     = "/greenroom.room.v1.RoomService/SearchRooms"
+	RoomService_GetAudience_FullMethodName     = "/greenroom.room.v1.RoomService/GetAudience"
 	RoomService_ListAreas_FullMethodName       = "/greenroom.room.v1.RoomService/ListAreas"
 	RoomService_WatchFeed_FullMethodName       = "/greenroom.room.v1.RoomService/WatchFeed"
 )
@@ -47,6 +48,8 @@ type RoomServiceClient interface {
 	ListLiveIds(ctx context.Context, in *ListLiveIdsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListLiveIdsResponse], error)
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(ctx context.Context, in *SearchRoomsRequest, opts ...grpc.CallOption) (*SearchRoomsResponse, error)
+	// Who watches now, and the history per minute, for a chart.
+	GetAudience(ctx context.Context, in *GetAudienceRequest, opts ...grpc.CallOption) (*GetAudienceResponse, error)
 	ListAreas(ctx context.Context, in *ListAreasRequest, opts ...grpc.CallOption) (*ListAreasResponse, error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(ctx context.Context, in *WatchFeedRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RoomEvent], error)
@@ -129,6 +132,16 @@ func (c *roomServiceClient) SearchRooms(ctx context.Context, in *SearchRoomsRequ
 	return out, nil
 }
 
+func (c *roomServiceClient) GetAudience(ctx context.Context, in *GetAudienceRequest, opts ...grpc.CallOption) (*GetAudienceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetAudienceResponse)
+	err := c.cc.Invoke(ctx, RoomService_GetAudience_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomServiceClient) ListAreas(ctx context.Context, in *ListAreasRequest, opts ...grpc.CallOption) (*ListAreasResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAreasResponse)
@@ -173,6 +186,8 @@ type RoomServiceServer interface {
 	ListLiveIds(*ListLiveIdsRequest, grpc.ServerStreamingServer[ListLiveIdsResponse]) error
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(context.Context, *SearchRoomsRequest) (*SearchRoomsResponse, error)
+	// Who watches now, and the history per minute, for a chart.
+	GetAudience(context.Context, *GetAudienceRequest) (*GetAudienceResponse, error)
 	ListAreas(context.Context, *ListAreasRequest) (*ListAreasResponse, error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(*WatchFeedRequest, grpc.ServerStreamingServer[RoomEvent]) error
@@ -203,6 +218,9 @@ func (UnimplementedRoomServiceServer) ListLiveIds(*ListLiveIdsRequest, grpc.Serv
 }
 func (UnimplementedRoomServiceServer) SearchRooms(context.Context, *SearchRoomsRequest) (*SearchRoomsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SearchRooms not implemented")
+}
+func (UnimplementedRoomServiceServer) GetAudience(context.Context, *GetAudienceRequest) (*GetAudienceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAudience not implemented")
 }
 func (UnimplementedRoomServiceServer) ListAreas(context.Context, *ListAreasRequest) (*ListAreasResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAreas not implemented")
@@ -332,6 +350,24 @@ func _RoomService_SearchRooms_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoomService_GetAudience_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAudienceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).GetAudience(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_GetAudience_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).GetAudience(ctx, req.(*GetAudienceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_ListAreas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAreasRequest)
 	if err := dec(in); err != nil {
@@ -387,6 +423,10 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SearchRooms",
 			Handler:    _RoomService_SearchRooms_Handler,
+		},
+		{
+			MethodName: "GetAudience",
+			Handler:    _RoomService_GetAudience_Handler,
 		},
 		{
 			MethodName: "ListAreas",

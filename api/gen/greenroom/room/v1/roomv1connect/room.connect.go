@@ -50,6 +50,8 @@ const (
 	RoomServiceListLiveIdsProcedure = "/greenroom.room.v1.RoomService/ListLiveIds"
 	// RoomServiceSearchRoomsProcedure is the fully-qualified name of the RoomService's SearchRooms RPC.
 	RoomServiceSearchRoomsProcedure = "/greenroom.room.v1.RoomService/SearchRooms"
+	// RoomServiceGetAudienceProcedure is the fully-qualified name of the RoomService's GetAudience RPC.
+	RoomServiceGetAudienceProcedure = "/greenroom.room.v1.RoomService/GetAudience"
 	// RoomServiceListAreasProcedure is the fully-qualified name of the RoomService's ListAreas RPC.
 	RoomServiceListAreasProcedure = "/greenroom.room.v1.RoomService/ListAreas"
 	// RoomServiceWatchFeedProcedure is the fully-qualified name of the RoomService's WatchFeed RPC.
@@ -66,6 +68,8 @@ type RoomServiceClient interface {
 	ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest]) (*connect.ServerStreamForClient[v1.ListLiveIdsResponse], error)
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error)
+	// Who watches now, and the history per minute, for a chart.
+	GetAudience(context.Context, *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error)
 	ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(context.Context, *connect.Request[v1.WatchFeedRequest]) (*connect.ServerStreamForClient[v1.RoomEvent], error)
@@ -118,6 +122,12 @@ func NewRoomServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(roomServiceMethods.ByName("SearchRooms")),
 			connect.WithClientOptions(opts...),
 		),
+		getAudience: connect.NewClient[v1.GetAudienceRequest, v1.GetAudienceResponse](
+			httpClient,
+			baseURL+RoomServiceGetAudienceProcedure,
+			connect.WithSchema(roomServiceMethods.ByName("GetAudience")),
+			connect.WithClientOptions(opts...),
+		),
 		listAreas: connect.NewClient[v1.ListAreasRequest, v1.ListAreasResponse](
 			httpClient,
 			baseURL+RoomServiceListAreasProcedure,
@@ -141,6 +151,7 @@ type roomServiceClient struct {
 	listLive        *connect.Client[v1.ListLiveRequest, v1.ListLiveResponse]
 	listLiveIds     *connect.Client[v1.ListLiveIdsRequest, v1.ListLiveIdsResponse]
 	searchRooms     *connect.Client[v1.SearchRoomsRequest, v1.SearchRoomsResponse]
+	getAudience     *connect.Client[v1.GetAudienceRequest, v1.GetAudienceResponse]
 	listAreas       *connect.Client[v1.ListAreasRequest, v1.ListAreasResponse]
 	watchFeed       *connect.Client[v1.WatchFeedRequest, v1.RoomEvent]
 }
@@ -175,6 +186,11 @@ func (c *roomServiceClient) SearchRooms(ctx context.Context, req *connect.Reques
 	return c.searchRooms.CallUnary(ctx, req)
 }
 
+// GetAudience calls greenroom.room.v1.RoomService.GetAudience.
+func (c *roomServiceClient) GetAudience(ctx context.Context, req *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error) {
+	return c.getAudience.CallUnary(ctx, req)
+}
+
 // ListAreas calls greenroom.room.v1.RoomService.ListAreas.
 func (c *roomServiceClient) ListAreas(ctx context.Context, req *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error) {
 	return c.listAreas.CallUnary(ctx, req)
@@ -195,6 +211,8 @@ type RoomServiceHandler interface {
 	ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest], *connect.ServerStream[v1.ListLiveIdsResponse]) error
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error)
+	// Who watches now, and the history per minute, for a chart.
+	GetAudience(context.Context, *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error)
 	ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error)
 	// Never ends by itself. Without gap and without repeat from any cursor that is still kept.
 	WatchFeed(context.Context, *connect.Request[v1.WatchFeedRequest], *connect.ServerStream[v1.RoomEvent]) error
@@ -243,6 +261,12 @@ func NewRoomServiceHandler(svc RoomServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(roomServiceMethods.ByName("SearchRooms")),
 		connect.WithHandlerOptions(opts...),
 	)
+	roomServiceGetAudienceHandler := connect.NewUnaryHandler(
+		RoomServiceGetAudienceProcedure,
+		svc.GetAudience,
+		connect.WithSchema(roomServiceMethods.ByName("GetAudience")),
+		connect.WithHandlerOptions(opts...),
+	)
 	roomServiceListAreasHandler := connect.NewUnaryHandler(
 		RoomServiceListAreasProcedure,
 		svc.ListAreas,
@@ -269,6 +293,8 @@ func NewRoomServiceHandler(svc RoomServiceHandler, opts ...connect.HandlerOption
 			roomServiceListLiveIdsHandler.ServeHTTP(w, r)
 		case RoomServiceSearchRoomsProcedure:
 			roomServiceSearchRoomsHandler.ServeHTTP(w, r)
+		case RoomServiceGetAudienceProcedure:
+			roomServiceGetAudienceHandler.ServeHTTP(w, r)
 		case RoomServiceListAreasProcedure:
 			roomServiceListAreasHandler.ServeHTTP(w, r)
 		case RoomServiceWatchFeedProcedure:
@@ -304,6 +330,10 @@ func (UnimplementedRoomServiceHandler) ListLiveIds(context.Context, *connect.Req
 
 func (UnimplementedRoomServiceHandler) SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.SearchRooms is not implemented"))
+}
+
+func (UnimplementedRoomServiceHandler) GetAudience(context.Context, *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.GetAudience is not implemented"))
 }
 
 func (UnimplementedRoomServiceHandler) ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error) {
