@@ -127,7 +127,7 @@ func fit(c *view.RoomCard, m search.Match) int {
 }
 
 func passes(c *view.RoomCard, m search.Match) bool {
-	return c.Control.State != view.Hidden && (!m.Live || c.OnAir()) && (len(m.Areas) == 0 || slices.Contains(m.Areas, c.AreaID)) &&
+	return c.Findable() && (!m.Live || c.OnAir()) && (len(m.Areas) == 0 || slices.Contains(m.Areas, c.AreaID)) &&
 		(m.Language == "" || strings.HasPrefix(strings.ToLower(c.Language)+"-", strings.ToLower(m.Language)+"-"))
 }
 

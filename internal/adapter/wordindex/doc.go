@@ -16,5 +16,5 @@
 // Memory grows with rooms and words, by about 400 bytes a room (BenchmarkMillion).
 //
 // Failure: only Find fails, when its context ends. It never blocks on I/O, never changes a card, and holds
-// no text of a hidden room.
+// no text of a hidden or locked room.
 package wordindex

@@ -135,7 +135,7 @@ func (x *Index) put(c *view.RoomCard) {
 	}
 	r := &x.rooms[slot]
 	text, anchor := "", ident.AnchorID(0)
-	if c.Control.State != view.Hidden { // what is hidden has no words, so that nothing finds it
+	if c.Findable() { // what is not has no words, so that nothing finds it
 		text, anchor = c.Title+between+strings.Join(c.Tags, between), c.AnchorID
 	}
 	if text != r.text || anchor != r.anchor {

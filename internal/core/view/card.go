@@ -110,5 +110,11 @@ type Area struct {
 	Children []Area
 }
 
-// OnAir is true while the room belongs in live lists: live, or interrupted and still in its grace.
+// OnAir is true while the room has a session: live, or interrupted and still in its grace.
 func (c *RoomCard) OnAir() bool { return c.Live.Status != Idle }
+
+// Listed is false for what staff hid: it is in no list, and shown to who asks for it by its id.
+func (c *RoomCard) Listed() bool { return c.Control.State != Hidden }
+
+// Findable is true for what a search may show. A locked room is still its anchor's, but nothing to send a viewer to.
+func (c *RoomCard) Findable() bool { return c.Listed() && c.Control.State != Locked }

@@ -86,7 +86,7 @@ func with(ids []ident.RoomID, id ident.RoomID) []ident.RoomID {
 }
 
 // ByAnchor lists an anchor's rooms by id, at most 200. Whose rooms were asked for once, or went on air,
-// is remembered; their cards come as those of a batch do.
+// is remembered; their cards come as those of a batch do. Hidden ones are left out.
 func (r *Rooms) ByAnchor(ctx context.Context, anchor ident.AnchorID) ([]*Entry, error) {
 	ids, err := r.roomsOf(ctx, anchor)
 	if err != nil {
@@ -96,7 +96,7 @@ func (r *Rooms) ByAnchor(ctx context.Context, anchor ident.AnchorID) ([]*Entry, 
 	if err := r.Batch(ctx, &b); err != nil {
 		return nil, err
 	}
-	return b.Found, nil
+	return slices.DeleteFunc(b.Found, func(e *Entry) bool { return e != nil && e.Hidden }), nil
 }
 
 // roomsOf waits for the list of an anchor. It asks again only when the list was forgotten meanwhile.

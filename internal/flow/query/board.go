@@ -47,7 +47,7 @@ type board struct {
 	// seen is the moment of the newest snapshot: a stay that began after it and has ended is in none.
 	seen moment
 	past pasts
-	// ended, while the board is being filled, remembers rooms that an event took off the air, lest
+	// ended, while the board is being filled, remembers rooms that an event took off, lest
 	// the fill puts them back from what it read before.
 	ended map[ident.RoomID]ident.Version
 	// draft is where the labels of a card are worked out.
@@ -65,7 +65,7 @@ func (b *board) apply(c *view.RoomCard) bool {
 	if room != nil && room.version > c.Version || b.ended[c.ID] > c.Version {
 		return false
 	}
-	if !c.OnAir() {
+	if !c.OnAir() || !c.Listed() {
 		if b.ended != nil {
 			b.ended[c.ID] = c.Version
 		}

@@ -15,6 +15,8 @@ type Entry struct {
 	ID      ident.RoomID
 	Version ident.Version
 	OnAir   bool
+	// Hidden rooms are in no list.
+	Hidden bool
 	// Session is the broadcast on air; 0 when there is none.
 	Session ident.SessionID
 	// Counted: the audience was laid over it. It moves without the version, so the version does not tell these
@@ -51,7 +53,7 @@ func NewEntry(c *view.RoomCard) *Entry {
 
 	all := append(make([]byte, 0, len(b)), b...)
 	return &Entry{
-		ID: c.ID, Version: c.Version, OnAir: c.OnAir(), Session: c.Live.SessionID, At: c.UpdatedAt,
+		ID: c.ID, Version: c.Version, OnAir: c.OnAir(), Hidden: !c.Listed(), Session: c.Live.SessionID, At: c.UpdatedAt,
 		JSON: all[:json:json], Proto: all[json:pb:pb], ETag: all[pb:],
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Index finds rooms by words. It is derived from the views and may be lost. Safe for concurrent use.
 type Index interface {
 	// Put takes in cards; the index keeps no card. An older version than the one held changes nothing, the same
-	// version replaces, for audiences move without it. A hidden room is held but never found.
+	// version replaces, for audiences move without it. A hidden or locked room is held but never found.
 	Put(cards []view.RoomCard)
 	// Begin starts a turn: what is put from now on replaces whatever version an earlier turn left. End drops
 	// the rooms that were not put in this turn. Between the two, rooms of both are found.

@@ -122,7 +122,7 @@ func (s *Search) show(ctx context.Context, ids []ident.RoomID, onAir bool, a *An
 	}
 	a.Rooms = make([]*query.Entry, 0, len(b.Found))
 	for _, e := range b.Found {
-		if e != nil && (e.OnAir || !onAir) { // it may have ended since it was found
+		if e != nil && !e.Hidden && (e.OnAir || !onAir) { // it may have been hidden, or have ended, since it was found
 			a.Rooms = append(a.Rooms, e)
 		}
 	}

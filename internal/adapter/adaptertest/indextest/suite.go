@@ -28,7 +28,8 @@ func Run(t *testing.T, open func() search.Index) {
 		{"the best come first, those on air before all", orders},
 		{"filters narrow", filters},
 		{"a change is seen, an older card is not", changes},
-		{"a hidden room is not found", hides},
+		{"a hidden room is not found", func(t *testing.T, x search.Index) { withholds(t, x, view.Hidden) }},
+		{"a locked room is not found", func(t *testing.T, x search.Index) { withholds(t, x, view.Locked) }},
 		{"a turn replaces what it brings and drops the rest", turns},
 		{"signs are no words", signs},
 		{"a search ends with its context", ends},
@@ -168,10 +169,10 @@ func changes(t *testing.T, x search.Index) {
 	WantFound(t, x, "new", 2, 1)
 }
 
-func hides(t *testing.T, x search.Index) {
+func withholds(t *testing.T, x search.Index, state view.ControlState) {
 	shown := OnAir(Idle(1, "secret", "tag"), 1)
 	hidden := shown
-	hidden.Version, hidden.Control.State = 2, view.Hidden
+	hidden.Version, hidden.Control.State = 2, state
 	x.Put([]view.RoomCard{shown})
 	x.Put([]view.RoomCard{hidden})
 	x.Put([]view.RoomCard{shown}) // late: it may not bring it back
