@@ -72,6 +72,9 @@ type consumption struct {
 	// with which handle was called, for counting redeliveries.
 	born           time.Time
 	floor, offered uint64
+
+	// reached is the newest place in the log that was taken, mended the one behind which a mirror was made anew.
+	reached, mended place
 }
 
 // session receives from right after the newest acknowledged message until something goes wrong.
@@ -233,11 +236,13 @@ type batch struct {
 	size      int // events
 	last      jetstream.Msg
 	out       []project.Delivery
+	end       place // of what is in out, or was taken
 }
 
 func (b *batch) clear() {
 	// A new slice: handle may keep what it was given.
 	b.repeats, b.size, b.last, b.out = 0, 0, nil, make([]project.Delivery, 0, 4)
+	b.end = b.reached
 }
 
 // add takes a message, or drops it when the session has it already.
@@ -260,6 +265,9 @@ func (b *batch) add(m received) error {
 	if err != nil {
 		// Nobody can say whose events these were. The log has them all, and the feed's gap will ask for them.
 		b.cfg.Log.Warn("what is no page of events is dropped", "stream_seq", b.seen, "bytes", len(m.Data()))
+	}
+	if err := b.follows(b.out[before:]); err != nil {
+		return err
 	}
 	b.size += max(1, len(b.out)-before)
 	if b.seen <= b.offered {
@@ -291,7 +299,7 @@ func (b *batch) deliver(ctx context.Context) error {
 			return fmt.Errorf("natsbus: %d events were not taken: %w", len(b.out), err)
 		}
 	}
-	b.taken++
+	b.taken, b.reached = b.taken+1, b.end
 	// Waiting for the broker's answer costs one round trip per batch, and buys that a rewind never
 	// brings back what was taken.
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)

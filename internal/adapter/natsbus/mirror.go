@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
 )
 
 const (
@@ -29,6 +32,34 @@ var (
 // then the mirror waits in silence, and afterwards it goes on behind a hole. The server does not notice (nats-server
 // issue 6206). So the zone compares: the message at the mirror's end must be the one at home, told by its time, which
 // is copied, too.
+
+// place is one in a log.
+type place struct {
+	epoch string
+	seq   ident.FeedSeq
+}
+
+// follows takes a page's entries into account, and is errStrayed when a mirror's page leaves some of the log out. A
+// mirror that comes back to a stream that was wiped may be behind the hole before anybody has compared; then its newest
+// message is home's, and only the page tells. Home may have lost the same: behind one place the mirror is made anew
+// once, and what it then goes on with is all there is.
+func (b *batch) follows(page []project.Delivery) error {
+	for i := range page {
+		d := &page[i]
+		at := place{d.Event.Epoch, d.Event.FeedSeq}
+		if d.Unreadable != nil || at.seq == 0 {
+			continue
+		}
+		if b.home != nil && b.end.seq > 0 && at.epoch == b.end.epoch && at.seq > b.end.seq+1 && b.mended != b.end {
+			b.mended = b.end
+			return fmt.Errorf("mirror goes on at %s behind %s of the log: %w", at.seq, b.end.seq, errStrayed)
+		}
+		if at.epoch != b.end.epoch || at.seq > b.end.seq {
+			b.end = at
+		}
+	}
+	return nil
+}
 
 // ensureMirror returns the mirror, made when it is not there.
 func (b *Bus) ensureMirror(ctx context.Context) (jetstream.Stream, error) {

@@ -4,6 +4,12 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/greenroomlive/greenroom/internal/core/event"
+	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/project"
 )
 
 // A mirror is given up for what cannot pass by itself.
@@ -38,5 +44,44 @@ func TestAMirrorIsJudged(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A mirror that leaves out some of the log is made anew once for each place; what is missing then, home has lost as well.
+func TestAMirrorLeavesNothingOut(t *testing.T) {
+	mirrored := &consumption{Bus: &Bus{home: struct{ jetstream.JetStream }{}}}
+	for i, page := range []struct {
+		epoch string
+		seqs  []ident.FeedSeq
+		want  error
+	}{
+		{"e", []ident.FeedSeq{7, 8}, nil}, // where this process began
+		{"e", []ident.FeedSeq{9}, nil},
+		{"e", []ident.FeedSeq{12, 13}, errStrayed},
+		{"e", []ident.FeedSeq{1, 2, 3}, nil}, // the new mirror begins before
+		{"e", []ident.FeedSeq{12, 13}, nil},  // home has no more
+		{"e", []ident.FeedSeq{14, 0, 15}, nil},
+		{"e", []ident.FeedSeq{17}, errStrayed},
+		{"e", []ident.FeedSeq{16, 17}, nil},
+		{"another log", []ident.FeedSeq{5}, nil},
+		{"another log", []ident.FeedSeq{7}, errStrayed},
+	} {
+		b := batch{consumption: mirrored}
+		b.clear()
+		var list []project.Delivery
+		for _, seq := range page.seqs {
+			list = append(list, project.Delivery{Event: event.RoomEvent{Epoch: page.epoch, FeedSeq: seq}})
+		}
+		err := b.follows(list)
+		if !errors.Is(err, page.want) {
+			t.Errorf("page %d: %v, want %v", i+1, err, page.want)
+		}
+		if err == nil {
+			mirrored.reached = b.end // it was taken
+		}
+	}
+	home := batch{consumption: &consumption{Bus: &Bus{}}, end: place{"e", 9}}
+	if err := home.follows([]project.Delivery{{Event: event.RoomEvent{Epoch: "e", FeedSeq: 12}}}); err != nil {
+		t.Errorf("home, which is no copy of anything: %v", err)
 	}
 }

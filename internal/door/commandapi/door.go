@@ -70,7 +70,7 @@ type Config struct {
 	Control *command.Control
 	// Extend is what hangs in rooms; nil in a process without the role, as Control.
 	Extend *command.Extend
-	Zones   Zones
+	Zones  Zones
 	// Switches are what operators may turn; switches.Set is.
 	Switches Switches
 	Callers  Callers
