@@ -49,10 +49,10 @@ type fleetNode struct {
 	background context.Context
 	log        *slog.Logger
 
-	commands *fleetCommands   // nil without the B side
-	controls *command.Control // nil without the role xroom-management
-	extensions *command.Extend // nil without the role xroom-extend
-	viewers  *fleetViewers    // nil without the viewers' side
+	commands   *fleetCommands   // nil without the B side
+	controls   *command.Control // nil without the role xroom-management
+	extensions *command.Extend  // nil without the role xroom-extend
+	viewers    *fleetViewers    // nil without the viewers' side
 
 	at struct {
 		listeners
