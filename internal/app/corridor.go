@@ -46,6 +46,8 @@ type Engines struct {
 	Index search.Index
 	// Hot carries word of hot rooms between the viewers' nodes; nil for a node that is alone.
 	Hot query.Announcer
+	// Audience carries what viewer nodes count between them; nil for a node that is alone.
+	Audience exchange
 }
 
 // CorridorConfig is what a corridor is made of besides its engines.
@@ -70,6 +72,8 @@ type CorridorConfig struct {
 	HotFrom  float64
 	// CountChart is told what became of points of the audiences' charts; may be nil.
 	CountChart func(what string, n int)
+	// CountAudience is told what viewers said and nodes told each other; may be nil.
+	CountAudience func(what string, n int)
 	// CountBehind is told what came of the questions behind L1; may be nil.
 	CountBehind func(what string, n int)
 	Logger      *slog.Logger

@@ -36,6 +36,7 @@ type fleet struct {
 	leasesC *mysqlstore.Leases
 	news    *natsbus.News
 	hot     *natsbus.Hot
+	watched *natsbus.Audience
 	l1      *ottercache.Cache
 	l2      *rediscache.Cache // nil: there is none
 	index   *wordindex.Index
@@ -97,6 +98,7 @@ func (e *fleet) openViews(ctx context.Context, s *Serve, m *metrics, log *slog.L
 	}
 	e.index = wordindex.New()
 	e.news, e.hot = natsbus.NewNews(e.conn, s.Zone, log), natsbus.NewHot(e.conn, log)
+	e.watched = natsbus.NewAudience(e.conn, log)
 	if len(s.L2Redis) == 0 {
 		return nil
 	}
@@ -154,7 +156,7 @@ func (e *fleet) openBus(s *Serve, me string, m *metrics, log *slog.Logger) (err 
 
 // engines are those that a viewing part stands on.
 func (e *fleet) engines() Engines {
-	all := Engines{L1: e.l1, L3: e.views, Index: e.index, Hot: e.hot}
+	all := Engines{L1: e.l1, L3: e.views, Index: e.index, Hot: e.hot, Audience: e.watched}
 	if e.l2 != nil {
 		all.L2 = e.l2
 	}

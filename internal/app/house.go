@@ -68,7 +68,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), Observer: observer, Logger: log,
 		Count:    func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
 		Switches: h.switches, Dropped: h.metrics.direct.left, Called: h.metrics.direct.state,
-		HotFrom: d.HotFrom, CountHot: h.metrics.countHot, CountChart: h.metrics.countChart,
+		HotFrom: d.HotFrom, CountHot: h.metrics.countHot, CountAudience: h.metrics.countAudience, CountChart: h.metrics.countChart,
 	})
 	h.metrics.direct.known(homeName)
 	h.metrics.watch(h.corridor, h.engines.l1)
@@ -144,7 +144,7 @@ func (h *house) process() *process {
 	if h.canary != nil {
 		p.door(h.canary.Run)
 	}
-	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Ready: h.zone.ready, Log: h.log, Admissions: h.admissions}
+	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Audience: h.corridor.Counting, Ready: h.zone.ready, Log: h.log, Admissions: h.admissions}
 	p.door(queryapi.NewHTTP(reads, h.at.query).Run, queryapi.NewGRPC(reads, h.at.grpc).Run)
 	p.door(func(ctx context.Context) error { return h.door.Run(ctx, h.at.command) })
 	p.door(func(ctx context.Context) error { return serveAdmin(ctx, h.at.admin, h.metrics, h.zone.ready) })

@@ -116,7 +116,7 @@ func (n *fleetNode) newConfig() CorridorConfig {
 		Count:       func(what string, c int) { n.metrics.project.WithLabelValues(what).Add(float64(c)) },
 		Dropped:     n.metrics.direct.left,
 		Called:      n.metrics.direct.state,
-		CountBehind: n.metrics.behind.count, CountChart: n.metrics.countChart, HotFrom: n.HotFrom, CountHot: n.metrics.countHot,
+		CountBehind: n.metrics.behind.count, CountChart: n.metrics.countChart, HotFrom: n.HotFrom, CountHot: n.metrics.countHot, CountAudience: n.metrics.countAudience,
 	}.completed()
 }
 

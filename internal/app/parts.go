@@ -6,6 +6,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
+	counting "github.com/greenroomlive/greenroom/internal/flow/audience"
 	"github.com/greenroomlive/greenroom/internal/flow/chart"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
@@ -134,11 +135,12 @@ type following interface {
 	Proven() (ident.FeedSeq, time.Time)
 }
 
-// viewing is what every viewer node runs: the answers in memory, the search, and the feed.
+// viewing is what every viewer node runs: the answers in memory, the search, the feed, and the count of who watches.
 type viewing struct {
-	Reads  *query.Rooms
-	Search *search.Search
-	Feed   *feed.Hub
+	Reads    *query.Rooms
+	Search   *search.Search
+	Feed     *feed.Hub
+	Counting *counting.Engine
 
 	fresh following
 }
@@ -162,6 +164,7 @@ func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 		Index: c.Index, Views: views, Rooms: v.Reads, Complete: fresh.Complete, Logger: c.Logger,
 		Ready: func() bool { return v.Ready() == nil },
 	})
+	v.Counting = newCounting(c, v)
 	return v
 }
 
@@ -171,7 +174,7 @@ func newChart(c CorridorConfig, store chart.Store, v *viewing) *chart.Recorder {
 }
 
 func (v *viewing) run(ctx context.Context) error {
-	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run)
+	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run, v.Counting.Run, v.Counting.RunTelling)
 }
 
 // Changed is project.Audience: first L1, then the feed, so that whoever follows the feed and asks finds at

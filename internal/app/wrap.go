@@ -36,6 +36,7 @@ type metrics struct {
 	crowded  *prometheus.CounterVec
 	hot      *prometheus.CounterVec
 	chart    *prometheus.CounterVec
+	audience *prometheus.CounterVec
 	behind   behind
 	fleetMetrics
 
@@ -67,12 +68,14 @@ func newMetrics() *metrics {
 		redeliv:      prometheus.NewCounter(prometheus.CounterOpts{Name: "greenroom_project_redelivered_total", Help: "Events the broker handed over again."}),
 		hot:          newHotCounter(),
 		chart:        newChartCounter(),
+		audience:     newAudienceCounter(),
 		behind:       newBehind(),
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_shed_refused_total", Help: "Viewers' requests refused: the node is asked too much (overload), or this client asks too often (rate)."}, []string{"class", "why"})
 	m.crowded = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "greenroom_limit_refused_total", Help: "Connections and feeds of viewers refused because their client holds as many as one may."}, []string{"what"})
 	m.register(m.refused, m.crowded, m.commit, m.sequence, m.publish, m.transfer, m.handle, m.endToEnd, m.passed, m.project, m.direct.dropped, m.direct.open, m.hooks, m.unclaim, m.drops, m.calls, m.redeliv, m.hot, m.chart)
 	m.register(m.leads, m.fenced, m.followed, m.forwarded, m.internal, m.asked)
+	m.register(m.audience)
 	m.register(m.behind.rooms, m.behind.calls, m.behind.open, m.behind.damaged)
 	m.at = m.resolve()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -152,6 +155,7 @@ func (m *metrics) watchViewing(v *viewing, l1 interface{ Len() int }) {
 		func() float64 { return float64(v.Feed.Audience().Cut.Load()) }))
 	m.gauge("greenroom_query_counted_rooms", "Broadcasts whose audience this node has been told of.", func() float64 { return float64(v.Reads.CountedSessions()) })
 	m.gauge("greenroom_query_late_rooms", "Rooms whose place in the live list by viewers lags behind their number, because more rooms moved than may at a time.", func() float64 { return float64(v.Reads.LateRooms()) })
+	m.watchAudience(v)
 	m.gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
 	m.gauge("greenroom_search_indexed_rooms", "Rooms in the index of the search.", func() float64 { return float64(v.Search.Index.Len()) })
 	m.gauge("greenroom_search_waiting_rooms", "Rooms whose changes the index has not taken in yet.", func() float64 { return float64(v.Search.Waiting()) })

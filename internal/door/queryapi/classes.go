@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	audiencev1 "github.com/greenroomlive/greenroom/api/gen/greenroom/audience/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 	"github.com/greenroomlive/greenroom/internal/guard/shed"
 )
@@ -53,6 +54,8 @@ func classOfMethod(full string) (class shed.Class, probe bool) {
 		return shed.Card, false
 	case roomv1.RoomService_WatchFeed_FullMethodName:
 		return shed.Crawl, false
+	case audiencev1.AudienceService_Heartbeat_FullMethodName, audiencev1.AudienceService_Like_FullMethodName:
+		return shed.Card, false // as over HTTP: a heartbeat that is refused is forgiven, a viewer who cannot enter goes away
 	}
 	return shed.List, !strings.HasPrefix(full, "/"+roomv1.RoomService_ServiceDesc.ServiceName+"/")
 }

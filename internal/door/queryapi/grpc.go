@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
+	audiencev1 "github.com/greenroomlive/greenroom/api/gen/greenroom/audience/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -78,6 +79,9 @@ func (s *GRPC) newServer() *grpc.Server {
 		grpc.StreamInterceptor(s.streaming),
 	)
 	server.RegisterService(roomService(), s)
+	if s.Audience != nil {
+		audiencev1.RegisterAudienceServiceServer(server, audienceService{door: s})
+	}
 	healthpb.RegisterHealthServer(server, health{ready: s.Ready})
 	reflection.Register(server)
 	return server
@@ -216,7 +220,7 @@ type health struct {
 }
 
 func (h health) Check(_ context.Context, req *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
-	if name := req.GetService(); name != "" && name != roomv1.RoomService_ServiceDesc.ServiceName {
+	if name := req.GetService(); name != "" && name != roomv1.RoomService_ServiceDesc.ServiceName && name != audiencev1.AudienceService_ServiceDesc.ServiceName {
 		return nil, status.Error(codes.NotFound, "there is no such service here")
 	}
 	if h.ready() != nil {

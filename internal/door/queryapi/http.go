@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/flow/audience"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
@@ -21,7 +22,7 @@ const (
 	// A batch of 1,000 ids of 19 digits is a request line of 20 KB; the headers of a browser
 	// behind a CDN take 4 KB.
 	maxHead = 24 << 10
-	// Reads have no body; a client that sends one all the same is let off with a small one.
+	// Reads have no body; a client that sends one all the same is let off with a small one. A viewer's is a name.
 	maxBody = 1 << 10
 	// One number for reading a request and for waiting for the next one, see pacedConn. CDNs keep
 	// their connections busier than this.
@@ -36,7 +37,7 @@ const (
 	maxConns = 10_000
 )
 
-// Config is what the door needs; both protocols take the same. All fields but the last are required.
+// Config is what the door needs; both protocols take the same. All fields but the last two are required.
 type Config struct {
 	Rooms *query.Rooms
 	Feed  *feed.Hub
@@ -45,6 +46,8 @@ type Config struct {
 	// Ready says why the process cannot serve yet; nil when it can.
 	Ready func() error
 	Log   *slog.Logger
+	// Audience counts who watches; nil: nobody is asked.
+	Audience *audience.Engine
 	// Admissions may be nil: everybody gets in.
 	Admissions *Admissions
 }
@@ -114,11 +117,11 @@ func (s *HTTP) Run(ctx context.Context) error {
 	return nil
 }
 
-// lastIfItHasABody makes a request with a body the last of its connection. Reads have none, and where
+// lastIfItHasABody makes a read with a body the last of its connection. Reads have none, and where
 // one ends is what proxies and servers disagree about: what follows it may not be a request.
 func lastIfItHasABody(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
 	const chunked = -1
-	if n := h.ContentLength(); n > 0 || n == chunked {
+	if n := h.ContentLength(); (n > 0 || n == chunked) && !keepsBody(h) {
 		h.SetConnectionClose()
 	}
 	return unchanged
@@ -132,7 +135,7 @@ func (s *HTTP) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		s.fail(ctx, fault.TooLarge.New("request line and headers are larger than %d bytes", maxHead))
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		s.fail(ctx, fault.TooLarge.New("a read takes no body"))
+		s.fail(ctx, fault.TooLarge.New("the body is larger than %d bytes; a read takes none", maxBody))
 	case errors.As(err, &slow) && slow.Timeout():
 		s.fail(ctx, fault.DeadlineExceeded.New("the request did not arrive in time"))
 	default:

@@ -26,6 +26,10 @@ func (s *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		s.room(ctx, id)
 		return
 	}
+	if id, what := sayTarget(ctx.Request.Header.RequestURI()); what != nothing && s.Audience != nil {
+		s.say(ctx, id, what)
+		return
+	}
 	answer, ok := s.route(string(ctx.Path()))
 	switch {
 	case !ok:

@@ -95,7 +95,7 @@ func New(c Config) *Engine {
 // Beat takes in that a viewer watches a room. False says that the room is not on air, and nothing was counted. The id is
 // not kept. INVALID_ARGUMENT for an id that is empty or too long, OVERLOADED for a new viewer on a node that is full.
 func (e *Engine) Beat(room ident.RoomID, viewer []byte) (counted bool, err error) {
-	if err := checkViewer(viewer); err != nil {
+	if err := CheckViewer(viewer); err != nil {
 		return false, err
 	}
 	session, onAir := e.Sessions.Session(room)
@@ -115,7 +115,7 @@ func (e *Engine) Beat(room ident.RoomID, viewer []byte) (counted bool, err error
 // Like takes in so many likes of a viewer, 1 to MaxLikes. False says that the room is not on air, and nothing was counted.
 // INVALID_ARGUMENT for an id or a number that is out of bounds.
 func (e *Engine) Like(room ident.RoomID, viewer []byte, count int64) (counted bool, err error) {
-	if err := checkViewer(viewer); err != nil {
+	if err := CheckViewer(viewer); err != nil {
 		return false, err
 	}
 	if count < 1 || count > MaxLikes {
@@ -136,7 +136,8 @@ func (e *Engine) Online() int64 { return e.online.Load() }
 // Known is beside Online.
 func (e *Engine) Known() int64 { return e.known.Load() }
 
-func checkViewer(id []byte) error {
+// CheckViewer is nil for what may be a viewer's id, INVALID_ARGUMENT otherwise.
+func CheckViewer[T string | []byte](id T) error {
 	if len(id) < 1 || len(id) > MaxViewerID {
 		return fault.InvalidArgument.New("viewer_id has 1 to %d bytes", MaxViewerID).With("field", "viewer_id")
 	}

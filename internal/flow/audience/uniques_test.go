@@ -19,12 +19,12 @@ func hashes(from, to int) []uint64 {
 
 // Four nodes count, each with half of its neighbour's viewers, and merge what they tell each other.
 func TestTheErrorOfMergedUniques(t *testing.T) {
-	for _, n := range []int{1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000} {
+	for _, n := range []int{1_000, 10_000, 30_000, 100_000, 1_000_000} {
 		all := hashes(0, n)
 		var merged uniques
 		for part := range 4 {
 			var u uniques
-			for chunk := range slices.Chunk(all[part*n/4:min((part+2)*n/4, n)], 4096) {
+			for chunk := range slices.Chunk(all[part*n/4:min((part+2)*n/4, n)], 1<<16) {
 				u.add(chunk)
 				u.estimate()
 			}
