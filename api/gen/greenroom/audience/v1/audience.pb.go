@@ -80,7 +80,7 @@ func (x *Watching) GetViewerId() string {
 
 type HeartbeatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1,000: a gateway speaks for its viewers at once.
+	// 1 to 500: a gateway speaks for its viewers at once.
 	Watching      []*Watching `protobuf:"bytes,1,rep,name=watching,proto3" json:"watching,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
