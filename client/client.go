@@ -24,6 +24,7 @@ import (
 	anchorv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/anchor/v1/anchorv1connect"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1/extendv1connect"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1/managementv1connect"
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
@@ -76,9 +77,10 @@ type Client struct {
 	spare          budget
 	memory         *memory // nil unless the client is Monotonic
 
-	anchor anchorv1connect.AnchorServiceClient
-	extend extendv1connect.ExtendServiceClient
-	ops    opsv1connect.OpsServiceClient
+	anchor     anchorv1connect.AnchorServiceClient
+	management managementv1connect.ManagementServiceClient
+	extend     extendv1connect.ExtendServiceClient
+	ops        opsv1connect.OpsServiceClient
 }
 
 // Option configures a Client.
@@ -122,6 +124,7 @@ func New(options ...Option) *Client {
 	commands := sender{c.http}
 	c.anchor = anchorv1connect.NewAnchorServiceClient(commands, anyAddress)
 	c.extend = extendv1connect.NewExtendServiceClient(commands, anyAddress)
+	c.management = managementv1connect.NewManagementServiceClient(commands, anyAddress)
 	c.ops = opsv1connect.NewOpsServiceClient(commands, anyAddress)
 	return c
 }

@@ -47,6 +47,7 @@ type grammar struct {
 	Key      keyCmd      `cmd:"" help:"Stream keys of a room."`
 	Area     areaCmd     `cmd:"" help:"The tree of areas that rooms are filed under."`
 	Session  sessionCmd  `cmd:"" help:"Broadcasts of a room."`
+	Control  controlCmd  `cmd:"" help:"Room control, for staff: warn, cut, hide and lock rooms, and take it back."`
 	Trace    traceCmd    `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
 	Parked   parkedCmd   `cmd:"" help:"Events that could not be applied; their rooms wait."`
 	Extend   extendCmd   `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
