@@ -49,7 +49,7 @@ func shown(t testing.TB, h *house, c view.RoomCard, audience view.Audience) {
 	}
 }
 
-func audience(online int64) view.Audience {
+func counting(online int64) view.Audience {
 	return view.Audience{Online: online, Peak: online + 1, Likes: online + 2}
 }
 
@@ -63,11 +63,11 @@ func TestACountIsLaidOverTheCard(t *testing.T) {
 	h.commit(v1)
 	shown(t, h, v1, view.Audience{})
 	h.Counted([]view.Count{counted(1, 7, 5, 1000)})
-	shown(t, h, v1, audience(5))
+	shown(t, h, v1, counting(5))
 	h.Counted([]view.Count{counted(1, 7, 3, 999), counted(1, 6, 9, 2000)}) // older, and of a broadcast before
-	shown(t, h, v1, audience(5))
+	shown(t, h, v1, counting(5))
 	h.commit(v2) // an event keeps what the session has
-	shown(t, h, v2, audience(5))
+	shown(t, h, v2, counting(5))
 	h.commit(ended)
 	shown(t, h, ended, view.Audience{})
 	h.Counted([]view.Count{counted(1, 7, 6, 3000)}) // too late
@@ -75,7 +75,7 @@ func TestACountIsLaidOverTheCard(t *testing.T) {
 	h.commit(again)
 	shown(t, h, again, view.Audience{})
 	h.Counted([]view.Count{counted(1, 8, 2, 1)})
-	shown(t, h, again, audience(2))
+	shown(t, h, again, counting(2))
 }
 
 // TestACountWaitsForItsCard: it came before the event, or while the room was not in L1.
@@ -85,18 +85,18 @@ func TestACountWaitsForItsCard(t *testing.T) {
 	h.Counted([]view.Count{counted(1, 7, 5, time.Now().UnixMilli())})
 	c := onAirIn(1, 1, 7)
 	h.commit(c)
-	shown(t, h, c, audience(5))
+	shown(t, h, c, counting(5))
 
 	h.cache.evict(1)
 	h.Counted([]view.Count{counted(1, 7, 6, time.Now().UnixMilli()+1)})
 	if _, err := h.Get(t.Context(), 1, 0); err != nil {
 		t.Fatal(err)
 	}
-	shown(t, h, c, audience(6))
+	shown(t, h, c, counting(6))
 
 	h.Changed(nil, nil, true) // a rebuild
 	warm(t, h)
-	shown(t, h, c, audience(6))
+	shown(t, h, c, counting(6))
 	if got := byOnline(t, h); len(got) != 1 || got[0] != 1 {
 		t.Errorf("listed are %v", got)
 	}
@@ -226,7 +226,7 @@ func TestTheLargestStepsGoFirst(t *testing.T) {
 	}
 	rand.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
 	h.Counted(told)
-	shown(t, h, onAirIn(1, 1, 1), audience(1))
+	shown(t, h, onAirIn(1, 1, 1), counting(1))
 	got := byOnline(t, h)
 	for i, id := range got[:query.MaxMoves] {
 		if id != ident.RoomID(rooms-i) {
@@ -258,9 +258,9 @@ func TestCountsOfEndedSessionsAreForgotten(t *testing.T) {
 	if n := h.CountedSessions(); n > 100 {
 		t.Errorf("%d counts are remembered of one session on air", n)
 	}
-	shown(t, h, onAirIn(1, 1, 1), audience(5))
+	shown(t, h, onAirIn(1, 1, 1), counting(5))
 	h.commit(onAirIn(1, 2, 1))
-	shown(t, h, onAirIn(1, 2, 1), audience(5))
+	shown(t, h, onAirIn(1, 2, 1), counting(5))
 }
 
 // BenchmarkCounted is a second's counts of 200,000 rooms on air, all of them moved; an operation is a room.
