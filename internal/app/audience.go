@@ -31,6 +31,6 @@ func (m *metrics) countAudience(what string, n int) {
 }
 
 func (m *metrics) watchAudience(v *viewing) {
-	m.gauge("greenroom_audience_online_viewers", "Viewers online at this node, as of the last second.", func() float64 { return float64(v.Counting.Online()) })
-	m.gauge("greenroom_audience_known_sessions", "Broadcasts whose audience this node merges, its own and those of other nodes.", func() float64 { return float64(v.Counting.Known()) })
+	m.gauge("greenroom_audience_online_watchers", "Viewers online at this node, as of the last second.", func() float64 { return float64(v.Counting.Online()) })
+	m.gauge("greenroom_audience_known_rooms", "Rooms whose audience this node merges, its own and those of other nodes.", func() float64 { return float64(v.Counting.Known()) })
 }

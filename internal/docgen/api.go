@@ -51,6 +51,8 @@ var reads = [][]string{
 	{"GET", "/v1/search?q=&live=&area=&language=&page_size=&page_token=", "Rooms by words, prefixes, #tags and @anchors, those on air first."},
 	{"GET", "/v1/feed?after=&rooms=&types=&heartbeat=", "Events from a cursor on, as SSE or NDJSON by the Accept header."},
 	{"GET", "/v1/rooms/{id}/audience?session_id=&from=&to=&page_size=&page_token=", "Who watches now, and the history per minute."},
+	{"POST", "/v1/rooms/{id}/heartbeat", "A viewer watches; said every 15 to 30 s, to any node."},
+	{"POST", "/v1/rooms/{id}/like", "A viewer likes it, up to 100 times at once."},
 	{"GET", "/v1/rooms/{id}/events?after=&types=&heartbeat=", "The feed of one room."},
 	{"GET", "/v1/areas", "The tree of areas."},
 	{"GET", "/healthz", "The process lives."},

@@ -10,8 +10,8 @@
 //
 // Zones. The events are published at home, on one server or a cluster (Config.Replicas). A zone with a server of its own
 // (Config.Home) consumes a mirror of that stream, which its consumer makes, watches, and makes anew when it is no copy
-// any more, or does not move: see mirror.go. Beats and words of hot rooms are plain NATS and reach all zones, News stay in
-// their own. A zone that is cut off consumes what its mirror has, and the rest when it is back.
+// any more, or does not move: see mirror.go. Beats, words of hot rooms and pages of the Audience are plain NATS and reach all zones,
+// News stay in their own. A zone that is cut off consumes what its mirror has, and the rest when it is back.
 //
 // Order. Events travel in pages, a run of the log in one message, and a page is sent when the one before
 // it is stored, so that no event gets ahead of one that failed. Receiving goes through sessions: a session

@@ -14,6 +14,7 @@
 // Bounds: sizes of request line, headers, batches, pages and filters; numbers of connections and of
 // feeds, in all and of one client; idle, read and write times. A client that does not read is cut by the write deadline.
 //
-// Reads are anonymous and take no credentials, so any web page may make them (CORS). The package
-// decodes, calls one handler and encodes; it writes nothing and cannot reach what could.
+// Reads are anonymous and take no credentials, so any web page may make them (CORS). So is what viewers say, that they
+// watch and like: it is counted in memory, and is all that comes in. The package decodes, calls one handler and
+// encodes; it writes nothing and cannot reach what could.
 package queryapi

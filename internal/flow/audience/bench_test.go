@@ -15,7 +15,9 @@ import (
 // every room is on air.
 type every struct{}
 
-func (every) Session(room ident.RoomID) (ident.SessionID, bool) { return ident.SessionID(room) + 1, true }
+func (every) Session(room ident.RoomID) (ident.SessionID, bool) {
+	return ident.SessionID(room) + 1, true
+}
 
 type discard struct{}
 

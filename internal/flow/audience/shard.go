@@ -12,7 +12,7 @@ type millis uint32
 
 // since is how long before at m was; negative when it was after.
 func (at millis) since(m millis) time.Duration {
-	return time.Duration(int32(at-m)) * time.Millisecond //nolint:gosec // the wrap is what makes it a difference
+	return time.Duration(int32(at-m)) * time.Millisecond // the wrap is what makes it a difference
 }
 
 const (
@@ -98,7 +98,7 @@ func (s *shard) tallyOf(room ident.RoomID, session ident.SessionID) uint32 {
 	if n := len(s.free); n > 0 {
 		i, s.free = s.free[n-1], s.free[:n-1]
 	} else {
-		i = uint32(len(s.tallies)) //nolint:gosec // fewer than there are rooms on air
+		i = uint32(len(s.tallies)) // fewer than there are rooms on air
 		s.tallies = append(s.tallies, tally{})
 	}
 	s.tallies[i] = tally{room: room, session: session}

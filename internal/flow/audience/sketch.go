@@ -76,7 +76,7 @@ func (u *uniques) estimate() int64 {
 		return u.estimated
 	}
 	before := u.estimated
-	u.estimated, u.stale = int64(u.sketch.Estimate()), false //nolint:gosec // nobody has 2^63 viewers
+	u.estimated, u.stale = int64(u.sketch.Estimate()), false
 	if u.estimated >= denseFrom && before < denseFrom {
 		dense := hyperloglog.New16NoSparse()
 		if dense.Merge(u.sketch) == nil {
