@@ -83,22 +83,26 @@ func (s *HTTP) route(path string) (answerer, bool) {
 		return s.readyz, true
 	}
 	if id, ok := strings.CutPrefix(path, roomsPath); ok {
-		if room, ok := strings.CutSuffix(id, "/audience"); ok && !strings.Contains(room, "/") {
-			return s.audience(room), true
-		}
-		id, events := strings.CutSuffix(id, "/events")
-		switch {
-		case strings.Contains(id, "/"):
-			return nil, false
-		case events:
-			return s.roomEvents(id), true
-		}
-		return s.oddRoom(id), true
+		return s.routeRoom(id)
 	}
 	if uid, ok := strings.CutPrefix(path, "/v1/anchors/"); ok {
 		if uid, ok = strings.CutSuffix(uid, "/rooms"); ok && !strings.Contains(uid, "/") {
 			return s.anchorRooms(uid), true
 		}
+	}
+	return nil, false
+}
+
+// routeRoom routes what is below /v1/rooms/.
+func (s *HTTP) routeRoom(path string) (answerer, bool) {
+	id, what, deeper := strings.Cut(path, "/")
+	switch {
+	case !deeper:
+		return s.oddRoom(id), true
+	case what == "events":
+		return s.roomEvents(id), true
+	case what == "audience":
+		return s.audience(id), true
 	}
 	return nil, false
 }

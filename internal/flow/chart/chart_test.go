@@ -93,7 +93,7 @@ func TestEachMinuteIsStoredAtItsEnd(t *testing.T) {
 				}
 			}
 		}
-		if s.steps != 5-5-2 { // all that is old at the first minute, then one look at each
+		if s.steps != -2 { // five of what is old at the first minute, then a look at each of the others
 			t.Errorf("%d steps of forgetting are left", s.steps)
 		}
 		if want := begin.Add(2*time.Minute - chart.Life); !s.keep.Equal(want) {

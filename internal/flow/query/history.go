@@ -12,8 +12,8 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/view"
 )
 
+// Bounds of a page of a chart, in minutes: three hours, and a day.
 const (
-	// DefaultPoints of a page are three hours, MaxPoints a day.
 	DefaultPoints = 180
 	MaxPoints     = 1440
 )
