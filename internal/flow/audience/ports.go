@@ -24,7 +24,8 @@ type Sessions interface {
 
 // Sink takes the merged counts.
 type Sink interface {
-	// Counted takes the counts that changed since the last call, about once a second, one call after the other. Of a
+	// Counted takes the counts that changed since the last call, about once a second, one call after the other; often
+	// there are none, and then all is as it was told before. Of a
 	// room that is on air it tells the session on air; a session that ended is told once more, with nobody online.
 	// The slice is the sink's until it returns.
 	Counted(counts []view.Count)

@@ -75,9 +75,7 @@ func (e *Engine) turn() {
 	if e.Exchange != nil {
 		e.tell()
 	}
-	if len(counts) > 0 {
-		e.Sink.Counted(counts)
-	}
+	e.Sink.Counted(counts) // when there are none, too: that nothing has changed is news
 	e.known.Store(int64(len(m.sessions)))
 }
 

@@ -69,6 +69,13 @@ func (c *counts) take(told, to []view.Count) []view.Count {
 	return to
 }
 
+// unchanged: at this moment all counts are still what was told before.
+func (c *counts) unchanged(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asOf = at
+}
+
 // quiet looks at so many counts, other ones each time, and returns those that have not moved for a while.
 func (c *counts) quiet(looks int, now time.Time) (found []view.Count) {
 	c.mu.Lock()
@@ -112,7 +119,7 @@ func (c *counts) over(cards []view.RoomCard) []view.RoomCard {
 
 // Counted takes in what was counted of rooms, in any order; what is older than what was told before changes nothing. When
 // it returns, cards show it, and the live list follows but for the bound of maxMoves, which the next call goes on with.
-// One caller, about once a second; readers do not wait for it.
+// One caller, about once a second, also when there is nothing to tell; readers do not wait for it.
 func (r *Rooms) Counted(told []view.Count) {
 	c := &r.counts
 	fresh := make([]view.Count, 0, len(told))
@@ -126,6 +133,9 @@ func (r *Rooms) Counted(told []view.Count) {
 	moves := c.late
 	for i := range fresh {
 		moves = append(moves, fresh[i].Room)
+	}
+	if len(told) == 0 {
+		c.unchanged(r.now())
 	}
 	c.late = r.live.reorder(moves, r.now)
 	c.waiting.Store(int64(len(c.late)))

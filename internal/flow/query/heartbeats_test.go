@@ -65,6 +65,9 @@ func TestHeartbeatsOnTwoNodesReachCardAndList(t *testing.T) {
 						t.Fatal(err)
 					}
 					got = append(got, page.Now.Online)
+					if age := time.Since(page.Now.AsOf); age > 2*time.Second {
+						t.Errorf("%s: room %d was counted %s ago", when, id, age)
+					}
 					e, _ := n.Lookup(id)
 					c := onAirIn(id, 1, ident.SessionID(id+10))
 					if e.Version == 1 {

@@ -71,6 +71,11 @@ func TestTheAudienceOfNow(t *testing.T) {
 			t.Errorf("%+v: got %+v, want %+v", c.q, got, c.want)
 		}
 	}
+	before := time.Now()
+	h.Counted(nil) // nothing has changed, at this moment
+	if got := ask(t, h, query.AudienceQuery{Room: 1}).Now; got.AsOf.Before(before) || got.Online != five.Online {
+		t.Errorf("unchanged: %+v", got)
+	}
 	_, err := h.Audience(t.Context(), query.AudienceQuery{Room: 4})
 	wantFault(t, err, fault.RoomNotFound)
 }
