@@ -55,6 +55,9 @@ func (f *Follower) look(ctx context.Context) error {
 		if listed, err = f.list(ctx, s); err != nil {
 			return err
 		}
+		if f.at.owed && f.found(s) {
+			break // void is what was told, and rows must not speak of cards that are told with a reset only
+		}
 		f.tell(&d, listed)
 		more = d.More || !listed
 	}
