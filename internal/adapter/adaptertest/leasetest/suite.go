@@ -119,10 +119,11 @@ func released(_ *testing.T, w *world) {
 
 func runsOut(_ *testing.T, w *world) {
 	w.take(anna, short)
-	w.until("bert has what anna let run out", func() bool { return w.take(bert, short).Holder == bert })
+	var had lead.Lease // a slow store may take longer to say so than the lease lasts: then bert takes it once more
+	w.until("bert has what anna let run out", func() bool { had = w.take(bert, short); return had.Holder == bert })
 	w.until("it runs out", func() bool { got, _ := w.leases.Holder(w.Context(), name); return got == lead.Lease{} })
-	if got := w.take(bert, long); got.Holder != bert || got.Term != 3 {
-		w.Errorf("its last holder took it again, and it is %+v, want term 3", got)
+	if got := w.take(bert, long); got.Holder != bert || had.Term < 2 || got.Term != had.Term+1 {
+		w.Errorf("its last holder, of term %d, took it again, and it is %+v", had.Term, got)
 	}
 }
 
