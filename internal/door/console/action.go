@@ -41,7 +41,7 @@ type formView struct {
 
 func (c *Console) actions() map[string]action {
 	roomFields := []string{"title", "anchor_id", "area_id", "tags", "language", "cover_url"}
-	return map[string]action{
+	all := map[string]action{
 		"/console/rooms/new":                    {"New room", "room-form", roomFields, c.newRoomForm, c.createRoom},
 		"/console/rooms/{id}/edit":              {"Edit room", "room-form", roomFields, c.editRoomForm, c.editRoom},
 		"/console/rooms/{id}/start":             {"Start broadcast", "start-form", nil, c.confirmRoom, c.startRoom},
@@ -50,6 +50,11 @@ func (c *Console) actions() map[string]action {
 		"/console/rooms/{id}/keys/{key}/rotate": {"Rotate stream key", "rotate-form", nil, c.confirmKey, c.rotateKey},
 		"/console/rooms/{id}/keys/{key}/revoke": {"Revoke stream key", "revoke-form", nil, c.confirmKey, c.revokeKey},
 	}
+	if c.Control != nil {
+		all["/console/rooms/{id}/control/{level}"] = action{"Room control", "control-form", []string{"reason", "note", "until"}, c.foresee, c.intervene}
+		all["/console/rooms/{id}/control/{level}/lift"] = action{"Lift", "lift-form", []string{"reason"}, c.foresee, c.lift}
+	}
+	return all
 }
 
 // form shows an action's form; to a visitor the way to sign in.

@@ -206,6 +206,13 @@ func TestCreateRoomAndKeyInDialogs(t *testing.T) {
 		has("#room-head .pill", "LIVE"),
 		click("#stop-room"), opened("form"), click("dialog button[type=submit]"),
 		has("#room-head .pill", "Idle"), has("#history", "ANCHOR_STOPPED"), has("#announce", "Morning sets is now idle."), holds(`window.unreloaded === true`))
+
+	// A lock says what it will end before it does, and is taken back from the same page.
+	run(t, ctx, click("#start-room"), opened("form"), click("dialog button[type=submit]"), has("#room-head .pill", "LIVE"),
+		click("#control-lock"), opened("#f-reason"), has("dialog #foreseen", "ends the running broadcast"), typed("#f-reason", "a raid"),
+		click("dialog button[type=submit]"), has("#room-head .pill", "Idle"), has("#controlled", "LOCKED"), has("#history", "LOCKED"), has("#control", "a raid"),
+		click("#control .key-acts a"), opened("#f-reason"), click("dialog button[type=submit]"),
+		has("#control", "Nothing is in force"), holds(`!document.getElementById("controlled")`), holds(`window.unreloaded === true`))
 	seen.none(t, "status of 400") // the browser's own note about the refused form
 }
 

@@ -31,9 +31,11 @@ import (
 // Deps is what the console is given.
 type Deps struct {
 	Commands Commands
-	Board    Board
-	Desk     Desk
-	Auth     Auth
+	// Control is nil where the process has not the role xroom-management: the page then has no such actions.
+	Control Control
+	Board   Board
+	Desk    Desk
+	Auth    Auth
 	// Reader is the caller under which pages are read; it needs to see every room. Nothing is
 	// ever written as Reader.
 	Reader command.Caller

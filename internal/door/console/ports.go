@@ -29,6 +29,16 @@ type Commands interface {
 
 var _ Commands = (*command.Anchor)(nil)
 
+// Control is the part of command.Control that the console uses.
+type Control interface {
+	Get(ctx context.Context, m command.Meta, id ident.RoomID) (*room.Room, error)
+	ForeseeIntervene(ctx context.Context, m command.Meta, id ident.RoomID, level view.ControlState, o room.Order) (command.Foresight, error)
+	Intervene(ctx context.Context, m command.Meta, id ident.RoomID, level view.ControlState, o room.Order) (*room.Room, error)
+	Lift(ctx context.Context, m command.Meta, id ident.RoomID, level view.ControlState, reason string) (*room.Room, error)
+}
+
+var _ Control = (*command.Control)(nil)
+
 // Board is what viewers see, as the board and the room page read it. It answers from the views,
 // so that a crowd before the board costs the write store nothing.
 type Board interface {

@@ -24,6 +24,7 @@ type roomView struct {
 	Card cardView
 	// Extension is what hangs in the room, as viewers see it.
 	Extension view.Extension
+	Control   controlView
 	Policy    room.PublisherPolicy
 	// May is true when the signed-in caller may act on the room; Signed when somebody is signed in.
 	Signed, May bool
@@ -104,6 +105,9 @@ func (c *Console) roomView(r *http.Request, id ident.RoomID) (*roomView, error) 
 	card := rm.Card()
 	v := &roomView{Card: newCard(card, names), Extension: card.Extension, Policy: rm.Policy, Playlist: c.playlist(id.String()), IngestURL: c.IngestURL}
 	if v.May, v.Signed, err = c.mayAct(r, id); err != nil {
+		return nil, err
+	}
+	if v.Control, err = c.control(r, card); err != nil {
 		return nil, err
 	}
 	// The viewers' side may be what is broken: then the room can still be run from here.
@@ -193,7 +197,7 @@ func (c *Console) roomStream(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if err := c.putParts(s, v, "room-head", "room-live", "ladder", "events", "history"); err != nil {
+		if err := c.putParts(s, v, "room-head", "room-live", "control", "ladder", "events", "history"); err != nil {
 			return err
 		}
 		if !first && v.Card.Status != last {
