@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,7 +62,8 @@ type socket struct {
 	net.Conn
 	says  [][]byte
 	heard bytes.Buffer
-	shut  int
+	// shut counts the times it was closed: by the server, or by the lane when the server stops.
+	shut atomic.Int32
 	// onWrite is called in the midst of a Write.
 	onWrite func()
 }
@@ -78,7 +80,7 @@ func (w *socket) Read(b []byte) (int, error) {
 }
 
 func (w *socket) Write(b []byte) (int, error) {
-	if w.shut > 0 {
+	if w.shut.Load() > 0 {
 		return 0, net.ErrClosed
 	}
 	if w.onWrite != nil {
@@ -87,7 +89,7 @@ func (w *socket) Write(b []byte) (int, error) {
 	return w.heard.Write(b)
 }
 
-func (w *socket) Close() error                     { w.shut++; return nil }
+func (w *socket) Close() error                     { w.shut.Add(1); return nil }
 func (w *socket) LocalAddr() net.Addr              { return &net.TCPAddr{} }
 func (w *socket) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 func (w *socket) SetReadDeadline(time.Time) error  { return nil }
@@ -316,15 +318,15 @@ func TestAConnectionThatIsClosedMeanwhileIsAnsweredFirst(t *testing.T) {
 	w := &socket{says: [][]byte{[]byte(requests[0]), []byte(requests[0])}}
 	c := laneOver(s, w)
 	w.onWrite = func() {
-		if err := c.Close(); err != nil || w.shut != 0 {
+		if err := c.Close(); err != nil || w.shut.Load() != 0 {
 			t.Errorf("closed in the midst of an answer: %v", err)
 		}
 	}
 	if _, err := c.Read(make([]byte, maxHead)); !errors.Is(err, io.EOF) || len(answers(t, w.heard.Bytes())) != 1 {
 		t.Errorf("%v, heard %s", err, w.heard.Bytes())
 	}
-	if err := c.Close(); err != nil || w.shut != 1 {
-		t.Errorf("%v, closed %d times", err, w.shut)
+	if err := c.Close(); err != nil || w.shut.Load() != 1 {
+		t.Errorf("%v, closed %d times", err, w.shut.Load())
 	}
 	// Closed while it waits for a request: the next one is not taken any more.
 	w.onWrite = nil
