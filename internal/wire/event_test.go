@@ -28,6 +28,9 @@ func TestAnEventSurvivesTheWire(t *testing.T) {
 		if got, want := back.AppendJSON(nil), e.AppendJSON(nil); !bytes.Equal(got, want) {
 			t.Fatalf("changed on the way\n got %s\nwant %s", got, want)
 		}
+		if (back.Detail == nil) != (e.Detail == nil) || back.DetailChecksum != e.DetailChecksum { // the checksum was compared with the content
+			t.Fatalf("carried\n got %+v\nwant %+v", back.Detail, e.Detail)
+		}
 	})
 }
 
@@ -55,12 +58,17 @@ func sample() event.RoomEvent {
 		OccurredAt: time.UnixMilli(1_790_000_000_123).UTC(),
 	}
 	e.Checksum = e.Sum()
+	e.Carry(&view.Detail{People: []view.Person{{User: 1, Role: view.VIP}}})
 	return e
 }
 
 func TestAnEventThatContradictsItselfIsRefused(t *testing.T) {
 	cases := map[string]func(e *event.RoomEvent){
 		"the snapshot was altered":        func(e *event.RoomEvent) { e.Snapshot.Title = "forged" },
+		"the detail was altered":          func(e *event.RoomEvent) { e.Detail.People[0].User++ },
+		"the detail is lost":              func(e *event.RoomEvent) { e.Detail = nil },
+		"the detail was put in":           func(e *event.RoomEvent) { e.DetailChecksum = "" },
+		"its role is beyond the known":    func(e *event.RoomEvent) { e.Carry(&view.Detail{People: []view.Person{{User: 1, Role: 9}}}) },
 		"the snapshot is of another room": func(e *event.RoomEvent) { e.Snapshot.ID++; e.Checksum = e.Sum() },
 		"the snapshot is of another time": func(e *event.RoomEvent) { e.Snapshot.Version++; e.Checksum = e.Sum() },
 	}

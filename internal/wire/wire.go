@@ -136,6 +136,7 @@ func Event(e *event.RoomEvent) *roomv1.RoomEvent {
 		Epoch: e.Epoch, FeedSeq: int64(e.FeedSeq), Type: string(e.Type), Changed: e.Changed,
 		Checksum: e.Checksum, Actor: e.Actor, Cause: e.Cause, Reason: e.Reason, Traceparent: e.Traceparent,
 		OccurredAt: Time(e.OccurredAt), CommittedAt: Time(e.CommittedAt), PublishedAt: Time(e.PublishedAt),
+		Detail: Detail(e.Detail), DetailChecksum: e.DetailChecksum,
 	}
 	if e.RoomID == ident.AreaTree {
 		m.Areas = Areas(e.Areas)
@@ -146,13 +147,18 @@ func Event(e *event.RoomEvent) *roomv1.RoomEvent {
 }
 
 // GoEvent is the reverse of Event. It checks that the message agrees with itself: the id with
-// the fields it derives from, the snapshot with the room and version, and both with the checksum.
+// the fields it derives from, the snapshot with the room and version, and what is carried with the checksums.
 func GoEvent(m *roomv1.RoomEvent) (event.RoomEvent, error) {
 	e := event.RoomEvent{
 		RoomID: ident.RoomID(m.GetRoomId()), Version: ident.Version(m.GetVersion()), PrevVersion: ident.Version(m.GetPrevVersion()),
 		Epoch: m.GetEpoch(), FeedSeq: ident.FeedSeq(m.GetFeedSeq()), Type: event.Type(m.GetType()), Changed: m.GetChanged(),
 		Checksum: m.GetChecksum(), Actor: m.GetActor(), Cause: m.GetCause(), Reason: m.GetReason(), Traceparent: m.GetTraceparent(),
 		OccurredAt: GoTime(m.GetOccurredAt()), CommittedAt: GoTime(m.GetCommittedAt()), PublishedAt: GoTime(m.GetPublishedAt()),
+		DetailChecksum: m.GetDetailChecksum(),
+	}
+	var err error
+	if e.Detail, err = GoDetail(m.GetDetail()); err != nil {
+		return e, err
 	}
 	if e.RoomID == ident.AreaTree {
 		e.Areas = GoAreas(m.GetAreas())
@@ -169,8 +175,8 @@ func GoEvent(m *roomv1.RoomEvent) (event.RoomEvent, error) {
 	if m.GetId() != e.ID() {
 		return e, fmt.Errorf("wire: event id %q should be %q", m.GetId(), e.ID())
 	}
-	if sum := e.Sum(); sum != e.Checksum {
-		return e, fmt.Errorf("wire: event %s has checksum %s, its content %s", e.ID(), e.Checksum, sum)
+	if err := e.Intact(); err != nil {
+		return e, fmt.Errorf("wire: %w", err)
 	}
 	return e, nil
 }

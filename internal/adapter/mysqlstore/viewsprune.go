@@ -32,9 +32,11 @@ func (l *Leader) Prune(ctx context.Context, keep time.Time) (more bool, err erro
 		args []any
 	}{
 		{`DELETE FROM feed WHERE copy = ? AND feed_seq < ? LIMIT ?`, []any{s.copy, cut}},
+		{`DELETE FROM detail WHERE copy = ? AND feed_seq < ? LIMIT ?`, []any{s.copy, cut}},
 		{`DELETE FROM parked WHERE healed_at > 0 AND healed_at < ? LIMIT ?`, []any{millis(keep)}},
 		{`DELETE FROM card WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
 		{`DELETE FROM feed WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
+		{`DELETE FROM detail WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
 	} {
 		err := l.db.change(ctx, func(t *transaction) error {
 			n, err := t.exec(step.text, append(step.args, sweepBatch)...)
@@ -57,6 +59,9 @@ func (l *Leader) ForgetFeed(ctx context.Context, before ident.FeedSeq) (more boo
 				return err
 			}
 			more = more || n == sweepBatch
+			if _, err := w.exec(`DELETE FROM detail WHERE copy = ? AND feed_seq < ? LIMIT ?`, copy, int64(before), sweepBatch); err != nil {
+				return err
+			}
 		}
 		_, err := one(w, `SELECT EXISTS (SELECT 1 FROM feed WHERE copy = ?)`, []any{w.copy}, &w.hasFeed)
 		return err

@@ -106,7 +106,10 @@ func (w *writing) fill(copy int64, b project.Batch) error {
 			return err
 		}
 	}
-	return feed.flush()
+	if err := feed.flush(); err != nil {
+		return err
+	}
+	return w.details(copy, b.Feed)
 }
 
 // bulk gathers rows into few statements: a statement costs a round trip, whatever it holds.

@@ -61,7 +61,7 @@ func (v *Views) removeJournal() {
 }
 
 func (v *Views) openFile() error {
-	write, read, err := open(v.path, viewsSchema+chartSchema, crashSafe)
+	write, read, err := open(v.path, viewsSchema+detailSchema+chartSchema, crashSafe)
 	if err != nil {
 		return err
 	}
@@ -310,6 +310,9 @@ func (v *Views) Prune(_ context.Context, keep time.Time) (more bool, err error) 
 	err = v.transact(func(c *conn) error {
 		n, err := c.exec(pruneQuery("feed", "stored_at"), pruneBatch, millis(keep))
 		if err != nil {
+			return err
+		}
+		if err := pruneDetails(c); err != nil {
 			return err
 		}
 		m, err := c.exec(`DELETE FROM parked WHERE id IN (SELECT id FROM parked WHERE healed_at > 0 AND healed_at < ? LIMIT ?)`, millis(keep), pruneBatch)

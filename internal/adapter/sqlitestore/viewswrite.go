@@ -108,6 +108,9 @@ func writeFeed(c *conn, table string, rows []project.FeedRow) error {
 			int64(r.Seq), int64(r.Room), string(r.Type), now, r.JSON); err != nil {
 			return err
 		}
+		if err := writeDetail(c, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -187,7 +190,8 @@ func (v *Views) ForgetFeed(_ context.Context, before ident.FeedSeq) (more bool, 
 			}
 			more = more || n == pruneBatch
 		}
-		return nil
+		_, err := c.exec(`DELETE FROM detail WHERE feed_seq IN (SELECT feed_seq FROM detail WHERE feed_seq < ? ORDER BY feed_seq LIMIT ?)`, int64(before), pruneBatch)
+		return err
 	})
 	return more, err
 }

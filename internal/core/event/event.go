@@ -6,6 +6,7 @@
 package event
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -31,6 +32,10 @@ type RoomEvent struct {
 	Areas []view.Area
 	// Checksum is that of the snapshot (view.RoomCard.Checksum), or of the areas' JSON.
 	Checksum string
+	// Detail is what the event carries beside the card; nil for most. The feed does not show it.
+	Detail *view.Detail
+	// DetailChecksum is that of Detail; empty without one.
+	DetailChecksum string
 	// Actor is who did it; Cause the command id; Reason why, where the type does not say it.
 	Actor  string
 	Cause  string
@@ -58,7 +63,25 @@ func (e *RoomEvent) Sum() string {
 	return e.Snapshot.Checksum()
 }
 
-// AppendJSON appends the event as one line of the feed, without the line's end.
+// Carry puts a detail beside the snapshot.
+func (e *RoomEvent) Carry(d *view.Detail) { e.Detail, e.DetailChecksum = d, d.Checksum() }
+
+// Intact says what is wrong with an event whose content is not what B wrote.
+func (e *RoomEvent) Intact() error {
+	if sum := e.Sum(); sum != e.Checksum {
+		return fmt.Errorf("event %s has checksum %s, its content %s", e.ID(), e.Checksum, sum)
+	}
+	var sum string
+	if e.Detail != nil {
+		sum = e.Detail.Checksum()
+	}
+	if sum != e.DetailChecksum {
+		return fmt.Errorf("event %s has a detail with checksum %s, its content %s", e.ID(), e.DetailChecksum, sum)
+	}
+	return nil
+}
+
+// AppendJSON appends the event as one line of the feed, without the line's end and without Detail.
 func (e *RoomEvent) AppendJSON(b []byte) []byte {
 	id := func(key string, n int64) {
 		b = append(append(append(b, ',', '"'), key...), '"', ':', '"')

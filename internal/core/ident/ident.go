@@ -17,8 +17,15 @@ type RoomID int64
 // aggregate with a version of its own, but no room.
 const AreaTree RoomID = 0
 
+// Platform is the id under which travels what holds in all rooms: it shares the aggregate, and so the version, with
+// the area tree.
+const Platform = AreaTree
+
 // AnchorID names the owner of rooms, a user of the platform around us.
 type AnchorID int64
+
+// UserID names a user of the platform around us; an anchor is one.
+type UserID int64
 
 // AreaID names a node of the area tree.
 type AreaID int64
@@ -40,6 +47,7 @@ type FeedSeq int64
 
 func (id RoomID) String() string    { return strconv.FormatInt(int64(id), 10) }
 func (id AnchorID) String() string  { return strconv.FormatInt(int64(id), 10) }
+func (id UserID) String() string    { return strconv.FormatInt(int64(id), 10) }
 func (id AreaID) String() string    { return strconv.FormatInt(int64(id), 10) }
 func (id SessionID) String() string { return strconv.FormatInt(int64(id), 10) }
 func (id KeyID) String() string     { return strconv.FormatInt(int64(id), 10) }

@@ -110,7 +110,9 @@ func (p *Projector) park(ctx context.Context, d Delivery, why error) error {
 func markOf(id ident.RoomID, e *event.RoomEvent, epoch string, why error, now time.Time) FeedRow {
 	mark := event.RoomEvent{RoomID: id, Version: e.Version, Epoch: epoch, FeedSeq: e.FeedSeq, Type: event.EventUnreadable,
 		Snapshot: view.RoomCard{ID: id, Version: e.Version}, Reason: why.Error(), OccurredAt: now}
-	return FeedRow{Seq: e.FeedSeq, Room: id, Type: mark.Type, JSON: mark.AppendJSON(nil)}
+	row := rowOf(&mark)
+	row.Unread = true
+	return row
 }
 
 // healDue tries state transfer for every parked room whose time has come.

@@ -134,11 +134,26 @@ type Batch struct {
 
 // FeedRow is one event as the feed serves it.
 type FeedRow struct {
-	Seq  ident.FeedSeq
-	Room ident.RoomID
-	Type event.Type
+	Seq     ident.FeedSeq
+	Room    ident.RoomID
+	Version ident.Version
+	Type    event.Type
 	// JSON is the finished line, without its end.
 	JSON []byte
+	// Detail is what the event carries beside the card; nil for most. Whoever reads the feed does not get it.
+	Detail *view.Detail
+	// Unread: the event could not be read, and nobody knows what it carried.
+	Unread bool
+}
+
+// DetailRow is a row of the feed that carries a detail, or may have.
+type DetailRow struct {
+	Seq  ident.FeedSeq
+	Room ident.RoomID
+	// Version is the room's after the event.
+	Version ident.Version
+	// Detail is nil when it could not be read: what changed must be asked of B.
+	Detail *view.Detail
 }
 
 // Parked is a dead letter: its room waits until it is healed.

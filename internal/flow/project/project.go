@@ -12,7 +12,6 @@ package project
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -217,7 +216,7 @@ func (pl *plan) put(card view.RoomCard) {
 func (p *Projector) place(ctx context.Context, pl *plan, d *Delivery) error {
 	e := &d.Event
 	if d.Unreadable == nil {
-		d.Unreadable = intact(e)
+		d.Unreadable = e.Intact()
 	}
 	if d.Unreadable != nil {
 		pl.poison = append(pl.poison, d)
@@ -241,14 +240,6 @@ func (p *Projector) place(ctx context.Context, pl *plan, d *Delivery) error {
 		return nil
 	}
 	return p.placeCard(ctx, pl, d)
-}
-
-// intact says what is wrong with an event whose content is not what B wrote.
-func intact(e *event.RoomEvent) error {
-	if sum := e.Sum(); sum != e.Checksum {
-		return fmt.Errorf("checksum %s, content %s", e.Checksum, sum)
-	}
-	return nil
 }
 
 func (p *Projector) placeCard(ctx context.Context, pl *plan, d *Delivery) error {
@@ -283,9 +274,12 @@ func (p *Projector) placeFeed(pl *plan, e *event.RoomEvent) {
 	if _, stored := p.ahead[e.FeedSeq]; stored {
 		return
 	}
-	pl.batch.Feed = append(pl.batch.Feed, FeedRow{
-		Seq: e.FeedSeq, Room: e.RoomID, Type: e.Type, JSON: e.AppendJSON(make([]byte, 0, 1024)),
-	})
+	pl.batch.Feed = append(pl.batch.Feed, rowOf(e))
+}
+
+// rowOf is the event as the feed serves it.
+func rowOf(e *event.RoomEvent) FeedRow {
+	return FeedRow{Seq: e.FeedSeq, Room: e.RoomID, Version: e.Version, Type: e.Type, JSON: e.AppendJSON(make([]byte, 0, 1024)), Detail: e.Detail}
 }
 
 // know loads the stored versions of the batch's rooms that are not cached.

@@ -149,8 +149,8 @@ func (p *Projector) replay(ctx context.Context) error {
 		rows := make([]FeedRow, len(events))
 		for i := range events {
 			e := &events[i]
-			rows[i] = FeedRow{Seq: e.FeedSeq, Room: e.RoomID, Type: e.Type, JSON: e.AppendJSON(make([]byte, 0, 1024))}
-			if why := intact(e); why != nil {
+			rows[i] = rowOf(e)
+			if why := e.Intact(); why != nil {
 				rows[i] = markOf(e.RoomID, e, head.Epoch, why, p.clock())
 			}
 		}

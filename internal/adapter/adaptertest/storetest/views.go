@@ -20,6 +20,7 @@ type ViewsStore interface {
 	project.Views
 	query.Views
 	feed.Store
+	Details(ctx context.Context, after ident.FeedSeq, limit int) ([]project.DetailRow, error)
 }
 
 // ViewsLevers is one room_c under test.
@@ -51,6 +52,7 @@ func Views(t *testing.T, open func(t *testing.T) ViewsLevers) {
 		{"the feed is read in pages and knows its oldest row", frames},
 		{"the feed of one room is read by itself, when it is whole", roomFrames},
 		{"what lies before a hole is forgotten", forgetFeed},
+		{"what events carry is read by itself", details},
 		{"the oldest row is none that lies beyond a gap", oldestBeforeGap},
 		{"versions are told for the rooms that are there", versions},
 		{"what was written is there after a restart", viewsSurvive},

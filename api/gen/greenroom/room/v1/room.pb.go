@@ -636,9 +636,13 @@ type RoomEvent struct {
 	// Why, where the type alone does not say it: the end reason of LiveEnded, of LiveInterrupted.
 	Reason string `protobuf:"bytes,17,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The whole tree, on AreaTreeChanged only.
-	Areas         []*Area `protobuf:"bytes,18,rep,name=areas,proto3" json:"areas,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Areas []*Area `protobuf:"bytes,18,rep,name=areas,proto3" json:"areas,omitempty"`
+	// What it carries beside the card; unset in the feed.
+	Detail *Detail `protobuf:"bytes,19,opt,name=detail,proto3" json:"detail,omitempty"`
+	// CRC-32C of the detail's content; empty without one, and in the feed.
+	DetailChecksum string `protobuf:"bytes,20,opt,name=detail_checksum,json=detailChecksum,proto3" json:"detail_checksum,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RoomEvent) Reset() {
@@ -795,6 +799,20 @@ func (x *RoomEvent) GetAreas() []*Area {
 		return x.Areas
 	}
 	return nil
+}
+
+func (x *RoomEvent) GetDetail() *Detail {
+	if x != nil {
+		return x.Detail
+	}
+	return nil
+}
+
+func (x *RoomEvent) GetDetailChecksum() string {
+	if x != nil {
+		return x.DetailChecksum
+	}
+	return ""
 }
 
 type GetRoomRequest struct {
@@ -1965,7 +1983,7 @@ var File_greenroom_room_v1_room_proto protoreflect.FileDescriptor
 
 const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\n" +
-	"\x1cgreenroom/room/v1/room.proto\x12\x11greenroom.room.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x03\n" +
+	"\x1cgreenroom/room/v1/room.proto\x12\x11greenroom.room.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egreenroom/room/v1/detail.proto\"\xdc\x03\n" +
 	"\x04Room\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n" +
 	"\tanchor_id\x18\x02 \x01(\x03R\banchorId\x12\x14\n" +
@@ -2022,7 +2040,7 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\x04Area\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x123\n" +
-	"\bchildren\x18\x03 \x03(\v2\x17.greenroom.room.v1.AreaR\bchildren\"\xf1\x04\n" +
+	"\bchildren\x18\x03 \x03(\v2\x17.greenroom.room.v1.AreaR\bchildren\"\xcd\x05\n" +
 	"\tRoomEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\x03R\x06roomId\x12\x18\n" +
@@ -2043,7 +2061,9 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\fpublished_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\vpublishedAt\x12 \n" +
 	"\vtraceparent\x18\x10 \x01(\tR\vtraceparent\x12\x16\n" +
 	"\x06reason\x18\x11 \x01(\tR\x06reason\x12-\n" +
-	"\x05areas\x18\x12 \x03(\v2\x17.greenroom.room.v1.AreaR\x05areas\"Y\n" +
+	"\x05areas\x18\x12 \x03(\v2\x17.greenroom.room.v1.AreaR\x05areas\x121\n" +
+	"\x06detail\x18\x13 \x01(\v2\x19.greenroom.room.v1.DetailR\x06detail\x12'\n" +
+	"\x0fdetail_checksum\x18\x14 \x01(\tR\x0edetailChecksum\"Y\n" +
 	"\x0eGetRoomRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x127\n" +
 	"\tread_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\">\n" +
@@ -2184,8 +2204,9 @@ var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(*WatchFeedRequest)(nil),        // 26: greenroom.room.v1.WatchFeedRequest
 	nil,                             // 27: greenroom.room.v1.Extension.WidgetsEntry
 	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),   // 29: google.protobuf.FieldMask
-	(*structpb.Struct)(nil),         // 30: google.protobuf.Struct
+	(*Detail)(nil),                  // 29: greenroom.room.v1.Detail
+	(*fieldmaskpb.FieldMask)(nil),   // 30: google.protobuf.FieldMask
+	(*structpb.Struct)(nil),         // 31: google.protobuf.Struct
 }
 var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	3,  // 0: greenroom.room.v1.Room.live:type_name -> greenroom.room.v1.Live
@@ -2204,46 +2225,47 @@ var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	28, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
 	28, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
 	7,  // 15: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
-	29, // 16: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 17: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
-	29, // 18: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 19: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	29, // 20: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 21: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	29, // 22: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 23: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
-	29, // 24: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 25: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	28, // 26: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
-	28, // 27: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
-	28, // 28: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
-	23, // 29: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
-	28, // 30: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
-	7,  // 31: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
-	30, // 32: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
-	9,  // 33: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
-	11, // 34: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
-	13, // 35: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
-	15, // 36: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
-	17, // 37: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
-	19, // 38: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
-	21, // 39: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
-	24, // 40: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
-	26, // 41: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
-	10, // 42: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
-	12, // 43: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
-	14, // 44: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
-	16, // 45: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
-	18, // 46: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
-	20, // 47: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
-	22, // 48: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
-	25, // 49: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
-	8,  // 50: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	29, // 16: greenroom.room.v1.RoomEvent.detail:type_name -> greenroom.room.v1.Detail
+	30, // 17: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 18: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
+	30, // 19: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 20: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	30, // 21: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 22: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	30, // 23: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 24: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
+	30, // 25: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 26: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	28, // 27: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
+	28, // 28: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
+	28, // 29: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
+	23, // 30: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
+	28, // 31: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
+	7,  // 32: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
+	31, // 33: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
+	9,  // 34: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
+	11, // 35: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
+	13, // 36: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
+	15, // 37: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
+	17, // 38: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
+	19, // 39: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
+	21, // 40: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
+	24, // 41: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
+	26, // 42: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
+	10, // 43: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
+	12, // 44: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
+	14, // 45: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
+	16, // 46: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
+	18, // 47: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
+	20, // 48: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
+	22, // 49: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
+	25, // 50: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
+	8,  // 51: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
+	43, // [43:52] is the sub-list for method output_type
+	34, // [34:43] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_room_proto_init() }
@@ -2251,6 +2273,7 @@ func file_greenroom_room_v1_room_proto_init() {
 	if File_greenroom_room_v1_room_proto != nil {
 		return
 	}
+	file_greenroom_room_v1_detail_proto_init()
 	file_greenroom_room_v1_room_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
