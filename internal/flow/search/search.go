@@ -98,6 +98,9 @@ func (s *Search) find(ctx context.Context, m Match, limit int) ([]ident.RoomID, 
 	select {
 	case s.places <- struct{}{}:
 		defer func() { <-s.places }()
+		if ctx.Err() != nil { // both came at once
+			return nil, fault.Overloaded.New("too many searches at the same time")
+		}
 	case <-ctx.Done():
 		return nil, fault.Overloaded.New("too many searches at the same time")
 	}

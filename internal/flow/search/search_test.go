@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,7 +194,12 @@ func TestWithoutTheDatabase(t *testing.T) {
 func TestSearchesAreFewAndShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
+		var together, tooMany atomic.Int64
 		w.index.find = func(ctx context.Context) ([]ident.RoomID, error) {
+			if together.Add(1) > 2 {
+				tooMany.Add(1)
+			}
+			defer together.Add(-1)
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
@@ -208,8 +214,9 @@ func TestSearchesAreFewAndShort(t *testing.T) {
 		for range cap(errs) {
 			got[fault.Of(<-errs).Code.Name]++
 		}
-		if got["DEADLINE_EXCEEDED"] < 2 || got["OVERLOADED"] < 6 || len(got) != 2 {
-			t.Errorf("10 searches that never end: %v", got)
+		// All deadlines lie at one instant, so who waits may still get the place of a search that just ended.
+		if got["DEADLINE_EXCEEDED"] < 2 || got["OVERLOADED"] < 1 || len(got) != 2 || tooMany.Load() > 0 {
+			t.Errorf("10 searches that never end: %v, %d too many together", got, tooMany.Load())
 		}
 	})
 }
