@@ -79,16 +79,26 @@ func fields(p *page) error {
 
 func corridor(p *page) error {
 	p.title("The corridor", "The stations of an event, from the command to the viewers' answer. `greenroom trace room ID` tells when the last changes of a "+
-		"room passed them; `greenroom explain go-live` tells the same way through the code.")
+		"room passed them; `greenroom explain go-live` and `greenroom explain lock` tell the same way through the code.")
 	for i, s := range station.Corridor {
 		p.section(fmt.Sprintf("%d. %s", i+1, s.Station))
-		p.text(strings.ToUpper(s.Does[:1]) + s.Does[1:] + ".")
-		p.text(fmt.Sprintf("In %s, `%s`. Measured by %s.", code(s.Package), s.Symbol, code(s.Metric)))
+		p.stop(s)
 	}
 	p.section("Couriers")
 	p.text("An event reaches the viewers' side by the first of these that brings it: " +
 		strings.Join([]string{code(string(station.Queue)), code(string(station.Direct)), code(string(station.CatchUp)), code(string(station.StateTransfer))}, ", ") + ".")
+	p.section("Beside the corridor: a stream that is stopped")
+	p.text("Somebody ended its session: a lock, a cut, a stop, or one who took over.")
+	for _, s := range station.Stopping {
+		p.text("**" + string(s.Station) + "**")
+		p.stop(s)
+	}
 	return nil
+}
+
+func (p *page) stop(s station.Stop) {
+	p.text(strings.ToUpper(s.Does[:1]) + s.Does[1:] + ".")
+	p.text(fmt.Sprintf("In %s, `%s`. Measured by %s.", code(s.Package), s.Symbol, code(s.Metric)))
 }
 
 func instruments(p *page) error {

@@ -121,7 +121,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: the help is a sentence: %q", m.Name, m.Help)
 		}
 	}
-	for _, s := range station.Corridor {
+	for _, s := range slices.Concat(station.Corridor, station.Stopping) {
 		if !names[s.Metric] {
 			refuse(t, "`greenroom explain` sends people to a graph that is not there", "station %s names the metric %q, which is not served", s.Station, s.Metric)
 		}

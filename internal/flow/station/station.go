@@ -75,6 +75,15 @@ var Corridor = []Stop{
 	{Visible, "internal/flow/query", "Rooms.Changed", "the encoded answer in L1 is replaced; readers see it", "greenroom_query_visible_seconds"},
 }
 
+// Stopping is what follows when somebody ends a session, as a lock or a cut does: its stream is not the corridor's, but the
+// media server's, and has to be stopped there.
+var Stopping = []Stop{
+	{"ended", "internal/core/room", "Room.EndBy", "the session ends in the same transaction: nobody sees a locked room that is live", "greenroom_command_commit_seconds"},
+	{"nudged", "internal/adapter/mediaserver", "Poller.Nudge", "right after the commit, the pollers of every xanchor look at once instead of in their next round", "greenroom_mediaserver_polled_total"},
+	{"dropped", "internal/adapter/mediaserver", "Poller.Poll", "a stream that holds no session is dropped, round by round, until the media server's own list says it is gone", "greenroom_mediaserver_drops_total"},
+	{"refused", "internal/core/room", "Room.MustBeFree", "who publishes again meanwhile is refused, with the reason, in the media server's own way", "greenroom_hooks_callbacks_total"},
+}
+
 // Discard is an Observer that listens to nothing.
 type Discard struct{}
 
