@@ -19,6 +19,12 @@ const (
 	fillPage = 512
 	// again is the pause before views that are incomplete, or cannot be read, are looked at again.
 	again = 200 * time.Millisecond
+	// After it has taken changes in for a while, the index rests for restFactor as long, so that it takes a thirtieth
+	// of a core at most: a room that is edited ten times meanwhile is taken in once. A change after a quiet time is
+	// taken in at once. maxRest bounds the rest in time, maxGathered in rooms.
+	restFactor  = 31
+	maxRest     = 250 * time.Millisecond
+	maxGathered = maxNews / 4
 )
 
 // news is the set of rooms that changed and wait to be taken in, each with its newest card.
@@ -73,6 +79,13 @@ func (n *news) take() (cards []view.RoomCard, missed bool) {
 	cards = slices.Collect(maps.Values(n.cards))
 	clear(n.cards)
 	return cards, false
+}
+
+// presses reports whether there is something to do, for one who is rested or not.
+func (n *news) presses(isRested bool) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.missed || len(n.cards) >= maxGathered || isRested && len(n.cards) > 0
 }
 
 // beginFill forgets what the views hold by now.
@@ -133,10 +146,25 @@ func pause(ctx context.Context) {
 
 // follow takes in changes until something was missed, or ctx ends.
 func (s *Search) follow(ctx context.Context) {
-	for s.takeIn() {
+	for ctx.Err() == nil {
+		began := time.Now()
+		if !s.takeIn() {
+			return
+		}
+		s.gather(ctx, min(restFactor*time.Since(began), maxRest))
+	}
+}
+
+// gather waits until there are changes to take in: a rest later, or as soon as there are many.
+func (s *Search) gather(ctx context.Context, rest time.Duration) {
+	rested := time.NewTimer(rest)
+	defer rested.Stop()
+	for isRested := false; !s.news.presses(isRested); {
 		select {
 		case <-ctx.Done():
 			return
+		case <-rested.C:
+			isRested = true
 		case <-s.news.come:
 		}
 	}

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +81,46 @@ func TestChangesAreNotWaitedFor(t *testing.T) {
 		w.wantFound(t, "v499", true)
 		if n := w.Waiting(); n != 0 {
 			t.Errorf("%d rooms wait for ever", n)
+		}
+	})
+}
+
+// A change after a quiet time is taken in at once; of a room that changes a thousand times a second, four states a second.
+func TestAStormIsGathered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.run(t)
+		synctest.Wait()
+		var puts atomic.Int64
+		w.index.put = func(cards []view.RoomCard) {
+			if len(cards) > 0 {
+				puts.Add(1)
+				<-time.After(10 * time.Millisecond) // what it costs to take them in
+			}
+		}
+		w.commit(titled(1, 1, "v1"))
+		synctest.Wait()
+		if puts.Load() != 1 {
+			t.Error("a change after a quiet time waits")
+		}
+		for v := ident.Version(2); v <= 1001; v++ {
+			<-time.After(time.Millisecond)
+			w.commit(titled(1, v, fmt.Sprintf("v%d", v)))
+		}
+		if n := puts.Load(); n < 4 || n > 5 {
+			t.Errorf("taken in %d times in a second, of which every rest is a quarter", n)
+		}
+		<-time.After(time.Second)
+		w.wantFound(t, "v1001", true, 1)
+		w.commit(titled(1, 1002, "then it rests"))
+		<-time.After(20 * time.Millisecond)
+		before := puts.Load()
+		for id := ident.RoomID(2); id <= 5000; id++ { // a crowd of rooms is not kept waiting
+			w.commit(titled(id, 1, "crowd"))
+		}
+		synctest.Wait()
+		if puts.Load() == before {
+			t.Error("a crowd waits")
 		}
 	})
 }
