@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -23,6 +24,16 @@ func constantHTTP(ctx context.Context, size int, listening func(string)) error {
 		_, _ = w.Write(body) // a client that has gone has its answer, so to speak
 	})}
 	return serving(ctx, listening, s.Serve, s.Close)
+}
+
+// constantFast answers every request with that many bytes, by the HTTP server that ours is built on.
+func constantFast(ctx context.Context, size int, listening func(string)) error {
+	body := bytes.Repeat([]byte("x"), size)
+	s := &fasthttp.Server{NoDefaultServerHeader: true, Handler: func(ctx *fasthttp.RequestCtx) {
+		ctx.SetContentType("application/json")
+		ctx.SetBody(body)
+	}}
+	return serving(ctx, listening, s.Serve, s.Shutdown)
 }
 
 // constantGRPC answers GetRoom with that many bytes, by grpc-go with the settings of our own server.

@@ -25,8 +25,9 @@ var loads = map[string]func(ctx context.Context, in io.Reader, out io.Writer) er
 
 // constants are servers that answer with so many bytes that they have ready, and nothing else.
 var constants = map[string]func(ctx context.Context, size int, listening func(addr string)) error{
-	"nethttp": constantHTTP,
-	"grpc":    constantGRPC,
+	"nethttp":  constantHTTP,
+	"fasthttp": constantFast,
+	"grpc":     constantGRPC,
 }
 
 // help makes this process one of them.

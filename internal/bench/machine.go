@@ -14,7 +14,7 @@ import (
 )
 
 // aptPackages is what the bench needs besides Go, on Debian.
-const aptPackages = "wrk redis-server redis-tools util-linux"
+const aptPackages = "wrk redis-server redis-tools util-linux nginx libnginx-mod-rtmp ffmpeg"
 
 // packageOf names the Debian package of a program.
 var packageOf = map[string]string{

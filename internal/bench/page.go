@@ -160,6 +160,7 @@ const inGo = "## In Go\n\nSingle parts have benchmarks of their own: `go test -r
 	"| detector | `BenchmarkCount` | `internal/guard/hotkey` | none: `TestCountDoesNotAllocate` |\n" +
 	"| limiter | `BenchmarkTake` | `internal/guard/limit` | none: `TestTakeDoesNotAllocate` |\n" +
 	"| admission | `BenchmarkAdmit` | `internal/guard/shed` | none: `TestAdmitDoesNotAllocate` |\n" +
+	"| heartbeat, memory of a viewer | `BenchmarkBeat`, `BenchmarkViewer` | `internal/flow/audience` | reported |\n" +
 	"| the checker's look at a card | `BenchmarkScan` | `internal/bench/proof` | none: `TestLookingAtCardsDoesNotAllocate` |\n\n"
 
 // table writes a Markdown table; a bar inside a cell would end the cell.

@@ -157,10 +157,11 @@ func (s *subject) onOneCore(ctx context.Context, url string, warm time.Duration)
 	return fmt.Errorf("the server's GOMAXPROCS does not follow its affinity mask")
 }
 
-// wrk reads one URL over and over from core 1, and counts the answers; all must be 2xx.
-func wrk(ctx context.Context, url string, d time.Duration) (int64, error) {
+// wrk reads one URL over and over from core 1, or does what the options say, and counts the answers; all must be 2xx.
+func wrk(ctx context.Context, url string, d time.Duration, options ...string) (int64, error) {
 	seconds := strconv.Itoa(max(int(d.Seconds()), 1)) + "s"
-	out, err := output(ctx, onCore(1, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+seconds, url))
+	options = append([]string{"-t1", "-c" + strconv.Itoa(connections), "-d" + seconds}, options...)
+	out, err := output(ctx, onCore(1, "wrk", append(options, url)...))
 	if err != nil {
 		return 0, err
 	}
