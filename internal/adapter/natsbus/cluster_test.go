@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/adapter/natsbus"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
+	"github.com/greenroomlive/greenroom/internal/flow/audience"
 	"github.com/greenroomlive/greenroom/internal/flow/follow"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
@@ -229,6 +230,18 @@ func TestWordsReachTheOtherZone(t *testing.T) {
 			}
 		})
 	})
+	t.Run("audiences", func(t *testing.T) {
+		bustest.RunAudience(t, func(t *testing.T) func() audience.Exchange {
+			zones := []*nats.Conn{f.atHome(t), f.atB(t)}
+			next := 0
+			return func() audience.Exchange {
+				next++
+				conn := zones[next%2]
+				return linkedAudience{flushed{natsbus.NewAudience(conn, quiet(t)), conn}, t, zones}
+			}
+		})
+		audiencesAreCutApart(t, f)
+	})
 	t.Run("news", func(t *testing.T) {
 		bustest.RunNews(t, func(t *testing.T) func() follow.News {
 			return func() follow.News { return natsbus.NewNews(f.atB(t), "b", quiet(t)) }
@@ -267,22 +280,26 @@ func (l linked) Listen(hear func([]ident.RoomID)) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	crossed(l.t, l.conn, l.zones)
+	return stop, nil
+}
+
+// crossed returns when a word from each zone's server is heard at conn, and all that conn has subscribed to before.
+func crossed(t *testing.T, conn *nats.Conn, zones []*nats.Conn) {
+	t.Helper()
 	const probe = "greenroom.probe"
-	sub, err := l.conn.SubscribeSync(probe)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { must(l.t, sub.Unsubscribe()) }()
-	for _, from := range l.zones {
+	sub, err := conn.SubscribeSync(probe)
+	must(t, err)
+	defer func() { must(t, sub.Unsubscribe()) }()
+	for _, from := range zones {
 		// Interest crosses the link in the order in which it was declared: what hears this probe has the ear open.
-		eventually(l.t, "a word from the other zone", func(context.Context) bool {
-			must(l.t, from.Publish(probe, nil))
-			must(l.t, from.Flush())
+		eventually(t, "a word from the other zone", func(context.Context) bool {
+			must(t, from.Publish(probe, nil))
+			must(t, from.Flush())
 			_, err := sub.NextMsg(answerSoon)
 			return err == nil
 		})
 	}
-	return stop, nil
 }
 
 // answerSoon is far more than a word takes that crosses a link at all.
