@@ -387,6 +387,9 @@ func stage(t *testing.T, w *world) ident.RoomID {
 	must(t, err)
 	_, err = w.RotateKey(t.Context(), m, main, old.Key.ID, time.Hour)
 	must(t, err)
+	for _, s := range w.broadcasts(t, main) {
+		w.watch(s.ID, 95)
+	}
 	return main
 }
 

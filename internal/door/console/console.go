@@ -32,10 +32,11 @@ import (
 type Deps struct {
 	Commands Commands
 	// Control is nil where the process has not the role xroom-management: the page then has no such actions.
-	Control Control
-	Board   Board
-	Desk    Desk
-	Auth    Auth
+	Control  Control
+	Board    Board
+	Audience Audience
+	Desk     Desk
+	Auth     Auth
 	// Reader is the caller under which pages are read; it needs to see every room. Nothing is
 	// ever written as Reader.
 	Reader command.Caller

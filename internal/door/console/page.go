@@ -44,7 +44,7 @@ type pages struct{ set *template.Template }
 
 func parsePages(a *assets) (*pages, error) {
 	set, err := template.New("console").Funcs(template.FuncMap{
-		"asset": a.url, "clock": clockText, "moment": momentText, "stamp": stamp, "ago": ago, "initial": initial,
+		"asset": a.url, "clock": clockText, "moment": momentText, "minute": minuteText, "stamp": stamp, "ago": ago, "initial": initial,
 		"lasted": lasted, "plural": plural,
 	}).ParseFS(templateFiles, "templates/*.html")
 	return &pages{set}, err

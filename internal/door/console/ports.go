@@ -10,6 +10,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
+	"github.com/greenroomlive/greenroom/internal/flow/query"
 )
 
 // Commands is the part of command.Anchor that the console uses.
@@ -60,6 +61,14 @@ type Board interface {
 	// Events lists a room's last events, the newest first, at most limit.
 	Events(ctx context.Context, id ident.RoomID, limit int) ([]event.RoomEvent, error)
 }
+
+// Audience tells who watches and watched. query.Rooms is one.
+type Audience interface {
+	// Audience is the newest count of a room's session, and a page of its minutes.
+	Audience(ctx context.Context, q query.AudienceQuery) (query.AudiencePage, error)
+}
+
+var _ Audience = (*query.Rooms)(nil)
 
 // Desk explains a room's way through the house.
 type Desk interface {

@@ -33,6 +33,7 @@ type roomView struct {
 	Trouble   string
 	Events    []event.RoomEvent
 	Sessions  []sessionView
+	Audience  audienceView
 	Keys      []keyView
 	Playlist  string
 	IngestURL string
@@ -40,6 +41,7 @@ type roomView struct {
 
 // sessionView is a broadcast in the history.
 type sessionView struct {
+	ID      ident.SessionID
 	Epoch   ident.Epoch
 	Status  view.LiveStatus
 	Began   time.Time
@@ -62,8 +64,14 @@ type keyView struct {
 // Usable keys can be rotated and revoked.
 func (k keyView) Usable() bool { return k.State == "active" || k.State == "retiring" }
 
-// Stream is where the page's updates come from.
-func (v *roomView) Stream() string { return "/console/rooms/" + v.Card.ID.String() }
+// Stream is where the page's updates come from. A broadcast that was chosen stays; else the newest is shown.
+func (v *roomView) Stream() string {
+	path := "/console/rooms/" + v.Card.ID.String()
+	if len(v.Sessions) > 0 && v.Audience.Session.ID != v.Sessions[0].ID {
+		path += "?session=" + v.Audience.Session.ID.String()
+	}
+	return path
+}
 
 func (c *Console) room(w http.ResponseWriter, r *http.Request) error {
 	id, err := roomID(r)
@@ -74,6 +82,7 @@ func (c *Console) room(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	v.Audience = c.audience(r.Context(), id, shown(r, v.Sessions), v.Sessions)
 	if v.May {
 		if v.Keys, err = c.keys(r, id); err != nil {
 			return err
@@ -144,7 +153,7 @@ func (c *Console) history(ctx context.Context, id ident.RoomID, may bool) ([]ses
 	}
 	var out []sessionView
 	for _, s := range list {
-		v := sessionView{Epoch: s.Epoch, Status: s.Status, Began: s.StartedAt, Ended: s.EndedAt, Source: s.Publisher.MediaServer}
+		v := sessionView{ID: s.ID, Epoch: s.Epoch, Status: s.Status, Began: s.StartedAt, Ended: s.EndedAt, Source: s.Publisher.MediaServer}
 		if !s.EndedAt.IsZero() {
 			v.Lasted, v.Reason = lasted(s.EndedAt.Sub(s.StartedAt)), s.EndReason.String()
 		}
@@ -192,12 +201,14 @@ func (c *Console) roomStream(w http.ResponseWriter, r *http.Request) error {
 	}
 	last := view.Idle
 	first := true
+	charts := charting{console: c}
 	return c.follow(w, r, func(s *stream) error {
 		v, err := c.roomView(r, id)
 		if err != nil {
 			return err
 		}
-		if err := c.putParts(s, v, "room-head", "room-live", "control", "ladder", "events", "history"); err != nil {
+		v.Audience = charts.audience(r.Context(), id, shown(r, v.Sessions), v.Sessions)
+		if err := c.putParts(s, v, "room-head", "room-live", "audience-picker", "audience-now", "audience-minutes", "control", "ladder", "events", "history"); err != nil {
 			return err
 		}
 		if !first && v.Card.Status != last {

@@ -21,6 +21,9 @@ func clockText(t time.Time) string {
 // momentText is clockText with milliseconds, where the order of things matters.
 func momentText(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05.000") }
 
+// minuteText is the minute of a chart.
+func minuteText(t time.Time) string { return t.UTC().Format("2 Jan 15:04") }
+
 // stamp is a moment for machines, in a datetime attribute.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 

@@ -41,6 +41,8 @@ type world struct {
 	stale    bool
 	broken   error // what the viewers' side answers with, if it is
 	lag      ident.Version
+	watched  map[ident.SessionID][]view.Count // minutes of each broadcast
+	charts   int                              // how often they were read
 }
 
 const opsToken = "ops-token-of-the-test"
@@ -56,7 +58,7 @@ func newWorld(t *testing.T) (*world, *Console) {
 	w.Anchor = command.NewAnchor(command.Config{Store: w, IDs: ident.NewMinter(1), Clock: w.clock})
 	must(t, w.SeedAreas(t.Context(), command.Meta{Caller: ops}, map[string][]string{"Games": {"Chess", "Speedruns"}, "Music": {"Live sets"}}, []string{"Games", "Music"}))
 	c, err := New(Deps{
-		Commands: w, Control: command.NewControl(w.Anchor), Board: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
+		Commands: w, Control: command.NewControl(w.Anchor), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
 		Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hosts: []string{"console.example"},
 	})
 	must(t, err)

@@ -49,6 +49,12 @@
     if (body.querySelector(".secret")) e.preventDefault();
   });
 
+  // A picker needs no button of its own.
+  document.addEventListener("change", (e) => {
+    const form = e.target.closest("form[data-auto]");
+    if (form) form.requestSubmit();
+  });
+
   async function copy(button) {
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
