@@ -22,10 +22,13 @@ const (
 	readEach   = 2 * time.Second
 )
 
-// Source is project.Source at the processes of the B side.
+// Source is project.Source and project.PeopleSource at the processes of the B side.
 type Source struct{ *peers }
 
-var _ project.Source = (*Source)(nil)
+var (
+	_ project.Source       = (*Source)(nil)
+	_ project.PeopleSource = (*Source)(nil)
+)
 
 // NewSource makes a Source. It connects when it is first asked.
 func NewSource(c Config) (*Source, error) {
@@ -54,7 +57,11 @@ func read[Q, A any](ctx context.Context, s *Source, req *Q, call func(sourcev1.S
 // Head is project.Source.
 func (s *Source) Head(ctx context.Context) (project.Head, error) {
 	a, err := read(ctx, s, &sourcev1.HeadRequest{}, sourcev1.SourceServiceClient.Head)
-	return project.Head{Epoch: a.GetEpoch(), Seq: ident.FeedSeq(a.GetSeq()), Floor: ident.FeedSeq(a.GetFloor()), Pending: a.GetPending()}, err
+	return headOf(a), err
+}
+
+func headOf(a *sourcev1.HeadResponse) project.Head {
+	return project.Head{Epoch: a.GetEpoch(), Seq: ident.FeedSeq(a.GetSeq()), Floor: ident.FeedSeq(a.GetFloor()), Pending: a.GetPending()}
 }
 
 // Events is project.Source. An event that cannot be read is handed on as far as it can be: the log does not stop

@@ -54,6 +54,8 @@ type tables struct {
 	keys     map[ident.KeyID]room.Key
 	answers  map[command.AnswerID]command.Answer
 	areas    room.AreaTree
+	people   map[project.PersonKey]room.Person
+	rules    map[ident.RoomID]room.Rules
 }
 
 // NewRooms makes an empty store; epoch names its log.
@@ -61,7 +63,7 @@ func NewRooms(epoch string) *Rooms {
 	return &Rooms{
 		Fail: func(Step) error { return nil }, Clock: time.Now, epoch: epoch, subscriber: func([]event.RoomEvent) {},
 		is: tables{map[ident.RoomID]room.Room{}, map[ident.SessionID]room.Session{}, map[ident.KeyID]room.Key{},
-			map[command.AnswerID]command.Answer{}, room.AreaTree{}},
+			map[command.AnswerID]command.Answer{}, room.AreaTree{}, map[project.PersonKey]room.Person{}, map[ident.RoomID]room.Rules{}},
 	}
 }
 
@@ -74,7 +76,7 @@ func (s *Rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 	}
 	// A change works on copies of the maps: dropping them is the rollback. Simple beats fast here.
 	tx := &roomsTx{roomsReader{tables{maps.Clone(s.is.rooms), maps.Clone(s.is.sessions), maps.Clone(s.is.keys),
-		maps.Clone(s.is.answers), s.is.areas}}, s, nil}
+		maps.Clone(s.is.answers), s.is.areas, maps.Clone(s.is.people), maps.Clone(s.is.rules)}}, s, nil}
 	if err := shielded(unit, tx); err != nil {
 		return err
 	}
@@ -372,8 +374,10 @@ func (tx *roomsTx) SaveKey(role ownership.Role, k room.Key) error {
 }
 
 func (tx *roomsTx) SaveAreaTree(role ownership.Role, t *room.AreaTree) error {
-	if err := ownership.Check(role, "area", "id", "parent_id", "name"); err != nil {
-		return err
+	if t.Rearranged() {
+		if err := ownership.Check(role, "area", "id", "parent_id", "name"); err != nil {
+			return err
+		}
 	}
 	tx.append(t.Events())
 	tx.is.areas = room.AreaTree{Version: t.Version, Nodes: slices.Clone(t.Nodes)}

@@ -121,10 +121,12 @@ func (s *Rooms) End(ctx context.Context) (ident.FeedSeq, error) {
 // Head is project.Source. One statement sees one snapshot: an event that is being moved is counted once.
 func (s *Rooms) Head(ctx context.Context) (project.Head, error) {
 	h := project.Head{Epoch: s.epoch}
-	_, err := one(s.db.now(ctx), `SELECT COALESCE((SELECT MAX(feed_seq) FROM log), 0), COALESCE((SELECT MIN(feed_seq) FROM log), 1),
-		(SELECT COUNT(*) FROM outbox)`, nil, &h.Seq, &h.Floor, &h.Pending)
+	_, err := one(s.db.now(ctx), headQuery, nil, &h.Seq, &h.Floor, &h.Pending)
 	return h, err
 }
+
+const headQuery = `SELECT COALESCE((SELECT MAX(feed_seq) FROM log), 0), COALESCE((SELECT MIN(feed_seq) FROM log), 1),
+	(SELECT COUNT(*) FROM outbox)`
 
 // Frontier is relay.Frontier.
 func (s *Rooms) Frontier(ctx context.Context) (string, ident.FeedSeq, error) {

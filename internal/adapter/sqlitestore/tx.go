@@ -151,13 +151,18 @@ func (tx *roomsTx) SaveKey(role ownership.Role, k room.Key) error {
 }
 
 func (tx *roomsTx) SaveAreaTree(role ownership.Role, t *room.AreaTree) error {
-	if err := ownership.Check(role, "area", "id", "parent_id", "name"); err != nil {
-		return err
-	}
 	if len(t.Events()) == 0 {
 		return nil
 	}
+	if t.Rearranged() {
+		if err := ownership.Check(role, "area", "id", "parent_id", "name"); err != nil {
+			return err
+		}
+	}
 	for _, n := range t.Nodes {
+		if !t.Rearranged() {
+			break // only people of the platform changed
+		}
 		_, err := tx.c.exec(`INSERT INTO area (id, parent_id, name) VALUES (?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id, name = excluded.name`, int64(n.ID), int64(n.Parent), n.Name)
 		if err != nil {

@@ -23,6 +23,13 @@ const (
 	AnnouncementChanged Type = "AnnouncementChanged"
 	PinnedChanged       Type = "PinnedChanged"
 	BadgesChanged       Type = "BadgesChanged"
+	ViewerMuted         Type = "ViewerMuted"
+	ViewerUnmuted       Type = "ViewerUnmuted"
+	ViewerBanned        Type = "ViewerBanned"
+	ViewerUnbanned      Type = "ViewerUnbanned"
+	RoleGranted         Type = "RoleGranted"
+	RoleRevoked         Type = "RoleRevoked"
+	RulesChanged        Type = "RulesChanged"
 	AreaTreeChanged     Type = "AreaTreeChanged"
 	EventUnreadable     Type = "EventUnreadable"
 )
@@ -55,6 +62,13 @@ var Registry = []Entry{
 	{AnnouncementChanged, "SetAnnouncement", "internal/core/room/extension.go", "The announcement was put up, changed or taken down."},
 	{PinnedChanged, "SetPinned", "internal/core/room/extension.go", "The pinned message was put up, changed or taken down."},
 	{BadgesChanged, "GrantBadge", "internal/core/room/extension.go", "A badge was granted or revoked, or its window began or ended by itself (reason WINDOW)."},
+	{ViewerMuted, "Mute", "internal/core/room/people.go", "Users may not speak in the room, or their mute got another end. Who they are is not in the feed."},
+	{ViewerUnmuted, "Unmute", "internal/core/room/people.go", "Users may speak again: a mute was lifted, or is over (reason EXPIRED)."},
+	{ViewerBanned, "Ban", "internal/core/room/people.go", "Users were banned from the room, or of room 0 from the platform; a role they had is gone with it."},
+	{ViewerUnbanned, "Unban", "internal/core/room/people.go", "A ban of users was lifted, or is over (reason EXPIRED)."},
+	{RoleGranted, "GrantRole", "internal/core/room/people.go", "Users became VIPs or moderators of the room, or their role got another end."},
+	{RoleRevoked, "RevokeRole", "internal/core/room/people.go", "Users are viewers again: a role was revoked, or is over (reason EXPIRED)."},
+	{RulesChanged, "SetRules", "internal/core/room/rules.go", "The rules of speech changed, of the room, or of room 0 those of the platform."},
 	{AreaTreeChanged, "ChangeAreas", "internal/core/room/area.go", "An area was made, renamed or moved; the event carries the whole tree."},
 	{EventUnreadable, "", "internal/flow/project/park.go", "Holds the place of an event whose stored copy is broken, so that the feed has no gap; the room heals by state transfer."},
 }

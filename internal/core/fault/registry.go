@@ -51,6 +51,8 @@ var (
 	AreaConflict        = add("AREA_CONFLICT", 409, grpcFailedPrecondition, false, "The area tree does not allow this: a name twice under one parent, an area below itself, or too many areas.")
 	BadgeLimit          = add("BADGE_LIMIT", 409, grpcFailedPrecondition, false, "The room has as many badges as it may have; revoke one first.")
 	KeyLimit            = add("KEY_LIMIT", 409, grpcFailedPrecondition, false, "The room has as many usable keys as it may have; revoke one first.")
+	UserProtected       = add("USER_PROTECTED", 409, grpcFailedPrecondition, false, "The user is the room's owner, or a moderator whom another moderator may not touch.")
+	UserBanned          = add("USER_BANNED", 409, grpcFailedPrecondition, false, "The user is banned here, and holds no role until the ban is lifted.")
 	CursorExpired       = add("CURSOR_EXPIRED", 410, grpcOutOfRange, false, "The feed no longer keeps events right after this cursor; details.oldest is the first it has.")
 	TokenExpired        = add("TOKEN_EXPIRED", 410, grpcOutOfRange, false, "The list snapshot behind this page token is gone; start the crawl again.")
 	VersionConflict     = add("VERSION_CONFLICT", 412, grpcAborted, true, "The room, or the switch, changed since the version in If-Match; details.version is the present one.")

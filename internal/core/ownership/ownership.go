@@ -55,7 +55,9 @@ var (
 	control   = []event.Type{event.RoomWarned, event.WarningLifted, event.RoomCut, event.CutLifted, event.RoomHidden,
 		event.RoomUnhidden, event.RoomLocked, event.RoomUnlocked}
 	extension = []event.Type{event.AnnouncementChanged, event.PinnedChanged, event.BadgesChanged}
-	every     = slices.Concat(described, broadcast, control, extension)
+	people    = []event.Type{event.ViewerMuted, event.ViewerUnmuted, event.ViewerBanned, event.ViewerUnbanned, event.RoleGranted, event.RoleRevoked}
+	rules     = []event.Type{event.RulesChanged}
+	every     = slices.Concat(described, broadcast, control, extension, people, rules)
 )
 
 // Table is the whole of it.
@@ -96,6 +98,18 @@ var Table = []Column{
 	{"room_extension", "room_id", XRoomExtend, B, extension, false, false},
 	{"room_extension", "content", XRoomExtend, B, extension, true, false},
 	{"room_extension", "due_at", XRoomExtend, B, nil, false, false},
+	{"person", "room_id", XRoomManagement, B, people, false, false},
+	{"person", "user_id", XRoomManagement, B, people, false, false},
+	{"person", "role", XRoomManagement, B, people, false, false},
+	{"person", "muted", XRoomManagement, B, people, false, false},
+	{"person", "banned", XRoomManagement, B, people, false, false},
+	{"person", "session_id", XRoomManagement, B, people, false, false},
+	{"person", "due_at", XRoomManagement, B, nil, false, false},
+	{"person", "version", XRoomManagement, B, people, false, false},
+	{"person", "content", XRoomManagement, B, people, false, false},
+	{"room_rules", "room_id", XRoomManagement, B, rules, false, false},
+	{"room_rules", "version", XRoomManagement, B, rules, false, false},
+	{"room_rules", "content", XRoomManagement, B, rules, false, false},
 	{"stream_key", "id", XAnchor, B, nil, false, false},
 	{"stream_key", "room_id", XAnchor, B, nil, false, false},
 	{"stream_key", "label", XAnchor, B, nil, false, false},

@@ -85,6 +85,11 @@ func (t *AreaTree) Has(id ident.AreaID) bool {
 // Events are what was recorded since the tree was loaded.
 func (t *AreaTree) Events() []event.RoomEvent { return t.events }
 
+// Rearranged reports whether areas changed since the tree was loaded, and not only people of the platform.
+func (t *AreaTree) Rearranged() bool {
+	return slices.ContainsFunc(t.events, func(e event.RoomEvent) bool { return e.Type == event.AreaTreeChanged })
+}
+
 // View is the tree as viewers see it: siblings by name.
 func (t *AreaTree) View() []view.Area { return t.below(0) }
 
@@ -124,14 +129,19 @@ func (t *AreaTree) nameFits(id, parent ident.AreaID, name string) error {
 }
 
 func (t *AreaTree) record(by By) {
+	t.recordAs(by, event.AreaTreeChanged, "").Changed = []string{"areas"}
+}
+
+// recordAs closes a step. Whatever it was, its event carries the whole tree: it is what a card is to a room.
+func (t *AreaTree) recordAs(by By, as event.Type, reason string) *event.RoomEvent {
 	t.Version++
 	e := event.RoomEvent{
-		RoomID: ident.AreaTree, Version: t.Version, PrevVersion: t.Version - 1, Type: event.AreaTreeChanged,
-		Changed: []string{"areas"}, Areas: t.View(),
+		RoomID: ident.AreaTree, Version: t.Version, PrevVersion: t.Version - 1, Type: as, Areas: t.View(), Reason: reason,
 		Actor: by.Actor, Cause: by.Cause, Traceparent: by.Traceparent, OccurredAt: by.Now,
 	}
 	e.Checksum = e.Sum()
 	t.events = append(t.events, e)
+	return &t.events[len(t.events)-1]
 }
 
 func noArea(id ident.AreaID) *fault.Error {

@@ -1,6 +1,7 @@
 // Package room decides what is true of a room and what may happen to it.
 //
-// One file per story: create.go, edit.go, live.go, control.go, extension.go, key.go, area.go. Every story is a
+// One file per story: create.go, edit.go, live.go, control.go, extension.go, people.go, rules.go, key.go,
+// area.go. Every story is a
 // method that takes the time and all ids as parameters, either changes the aggregate
 // and records events, or returns a fault and changes nothing. The package is pure: no
 // clock, no I/O, no goroutines; a store saves what a story left in the aggregate.
@@ -98,7 +99,7 @@ func (r *Room) Stored() *Room {
 }
 
 // record closes one step of a story: the version moves on and an event says so.
-func (r *Room) record(by By, t event.Type, reason string) {
+func (r *Room) record(by By, t event.Type, reason string) *event.RoomEvent {
 	prev := r.before
 	r.Version++
 	r.UpdatedAt = by.Now
@@ -111,6 +112,7 @@ func (r *Room) record(by By, t event.Type, reason string) {
 	e.Checksum = e.Sum()
 	r.events = append(r.events, e)
 	r.before = card
+	return &r.events[len(r.events)-1]
 }
 
 // Events are what the stories recorded since the aggregate was loaded, oldest first.

@@ -24,11 +24,17 @@ const maxLimit = 1000
 // Door serves greenroom.source.v1.SourceService.
 type Door struct {
 	sourcev1.UnimplementedSourceServiceServer
-	source project.Source
+	source Source
+}
+
+// Source is what the door serves: B's committed state and log.
+type Source interface {
+	project.Source
+	project.PeopleSource
 }
 
 // New makes a door.
-func New(source project.Source) *Door { return &Door{source: source} }
+func New(source Source) *Door { return &Door{source: source} }
 
 // Register is internalapi.Door.
 func (d *Door) Register(r grpc.ServiceRegistrar) { sourcev1.RegisterSourceServiceServer(r, d) }
@@ -36,7 +42,7 @@ func (d *Door) Register(r grpc.ServiceRegistrar) { sourcev1.RegisterSourceServic
 // Head says where the log stands.
 func (d *Door) Head(ctx context.Context, _ *sourcev1.HeadRequest) (*sourcev1.HeadResponse, error) {
 	h, err := d.source.Head(ctx)
-	return &sourcev1.HeadResponse{Epoch: h.Epoch, Seq: int64(h.Seq), Floor: int64(h.Floor), Pending: h.Pending}, err
+	return headOf(h), err
 }
 
 // Events reads a page of the log.

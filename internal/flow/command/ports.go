@@ -44,6 +44,21 @@ type Reader interface {
 	ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// Controlled pages by id, above after, through the rooms whose strongest intervention is state; NORMAL: that have any.
 	Controlled(state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error)
+
+	// Persons finds the entries of users in a place (ident.Platform: the platform), by user; who is a viewer has none.
+	Persons(place ident.RoomID, users []ident.UserID) ([]room.Person, error)
+	// People pages by user, above after, through a place's entries of a kind.
+	People(place ident.RoomID, kind room.Kind, after ident.UserID, limit int) ([]room.Person, error)
+	// PeopleDue lists persons of whom something ends at or before now, or whose mute was to end with a session that is over.
+	PeopleDue(now time.Time, limit int) ([]DuePerson, error)
+	// Rules are those of a place; version 0 when nobody ever set any.
+	Rules(place ident.RoomID) (*room.Rules, error)
+}
+
+// DuePerson is one for whom it is time.
+type DuePerson struct {
+	Place ident.RoomID
+	User  ident.UserID
 }
 
 // Tx is a transaction.
@@ -55,6 +70,10 @@ type Tx interface {
 	SaveRoom(role ownership.Role, r *room.Room) error
 	SaveKey(role ownership.Role, k room.Key) error
 	SaveAreaTree(role ownership.Role, t *room.AreaTree) error
+	// SavePeople writes the entries that changed; their event is the place's, and saved with it.
+	SavePeople(role ownership.Role, p *room.People) error
+	// SaveRules writes a place's document; its event is the place's, and saved with it.
+	SaveRules(role ownership.Role, place ident.RoomID, d *room.Rules) error
 	// Answer finds what an idempotency key was answered before; false when it is new or expired at now.
 	Answer(id AnswerID, now time.Time) (Answer, bool, error)
 	SaveAnswer(id AnswerID, a Answer) error

@@ -67,6 +67,50 @@ type Source interface {
 	Count(ctx context.Context) (int64, error)
 }
 
+// PeopleSource serves what B has committed of people and rules. A page and its head are one snapshot; pages are not: who
+// begins to follow the details behind the first page's head, and takes nothing older than it has, ends with what B has.
+type PeopleSource interface {
+	// People pages by room and user, above after, through the entries of all places; ident.Platform's come first. Who is nothing
+	// but a viewer has none.
+	People(ctx context.Context, after PersonKey, limit int) (PeoplePage, error)
+	// Rules pages by id, from that room on, through the documents of all places; ident.Platform's comes first.
+	Rules(ctx context.Context, from ident.RoomID, limit int) (RulesPage, error)
+}
+
+// PersonKey names an entry.
+type PersonKey struct {
+	Room ident.RoomID
+	User ident.UserID
+}
+
+// PeoplePage is a page of entries; an empty one is the end.
+type PeoplePage struct {
+	Head   Head
+	People []RoomPerson
+}
+
+// RoomPerson is a user of a room, or of the platform.
+type RoomPerson struct {
+	Room ident.RoomID
+	// Version is the room's at the entry's last change.
+	Version ident.Version
+	Person  view.Person
+}
+
+// RulesPage is a page of documents; an empty one is the end.
+type RulesPage struct {
+	Head  Head
+	Rules []RoomRules
+}
+
+// RoomRules are the rules of a room, or of the platform.
+type RoomRules struct {
+	Room ident.RoomID
+	// Version is the room's at the document's last change.
+	Version ident.Version
+	Rules   view.Rules
+}
+
 // Head is a position of the log at a moment.
 type Head struct {
 	Epoch string

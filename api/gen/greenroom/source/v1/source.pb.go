@@ -589,11 +589,355 @@ func (x *CountResponse) GetRooms() int64 {
 	return 0
 }
 
+type PeopleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Entries behind this room and user are answered, in their order; room 0 is the platform.
+	RoomId int64 `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	UserId int64 `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// 1 to 1,000.
+	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeopleRequest) Reset() {
+	*x = PeopleRequest{}
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeopleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeopleRequest) ProtoMessage() {}
+
+func (x *PeopleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeopleRequest.ProtoReflect.Descriptor instead.
+func (*PeopleRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_source_v1_source_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PeopleRequest) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *PeopleRequest) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *PeopleRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type PeopleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the log stood when the page was read, in one snapshot with it.
+	Head          *HeadResponse `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	People        []*RoomPerson `protobuf:"bytes,2,rep,name=people,proto3" json:"people,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeopleResponse) Reset() {
+	*x = PeopleResponse{}
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeopleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeopleResponse) ProtoMessage() {}
+
+func (x *PeopleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeopleResponse.ProtoReflect.Descriptor instead.
+func (*PeopleResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_source_v1_source_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PeopleResponse) GetHead() *HeadResponse {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *PeopleResponse) GetPeople() []*RoomPerson {
+	if x != nil {
+		return x.People
+	}
+	return nil
+}
+
+type RoomPerson struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// The room's at the entry's last change.
+	Version       int64      `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Person        *v1.Person `protobuf:"bytes,3,opt,name=person,proto3" json:"person,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomPerson) Reset() {
+	*x = RoomPerson{}
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomPerson) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomPerson) ProtoMessage() {}
+
+func (x *RoomPerson) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomPerson.ProtoReflect.Descriptor instead.
+func (*RoomPerson) Descriptor() ([]byte, []int) {
+	return file_greenroom_source_v1_source_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RoomPerson) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *RoomPerson) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RoomPerson) GetPerson() *v1.Person {
+	if x != nil {
+		return x.Person
+	}
+	return nil
+}
+
+type RulesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Documents of this room and those with a larger id are answered, in order; 0 is the platform.
+	From int64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// 1 to 1,000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RulesRequest) Reset() {
+	*x = RulesRequest{}
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RulesRequest) ProtoMessage() {}
+
+func (x *RulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RulesRequest.ProtoReflect.Descriptor instead.
+func (*RulesRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_source_v1_source_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RulesRequest) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *RulesRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type RulesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the log stood when the page was read, in one snapshot with it.
+	Head          *HeadResponse `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	Rules         []*RoomRules  `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RulesResponse) Reset() {
+	*x = RulesResponse{}
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RulesResponse) ProtoMessage() {}
+
+func (x *RulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RulesResponse.ProtoReflect.Descriptor instead.
+func (*RulesResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_source_v1_source_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RulesResponse) GetHead() *HeadResponse {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *RulesResponse) GetRules() []*RoomRules {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+type RoomRules struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// The room's at the document's last change.
+	Version       int64     `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Rules         *v1.Rules `protobuf:"bytes,3,opt,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomRules) Reset() {
+	*x = RoomRules{}
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomRules) ProtoMessage() {}
+
+func (x *RoomRules) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_source_v1_source_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomRules.ProtoReflect.Descriptor instead.
+func (*RoomRules) Descriptor() ([]byte, []int) {
+	return file_greenroom_source_v1_source_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RoomRules) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *RoomRules) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RoomRules) GetRules() *v1.Rules {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 var File_greenroom_source_v1_source_proto protoreflect.FileDescriptor
 
 const file_greenroom_source_v1_source_proto_rawDesc = "" +
 	"\n" +
-	" greenroom/source/v1/source.proto\x12\x13greenroom.source.v1\x1a\x1cgreenroom/room/v1/room.proto\"\r\n" +
+	" greenroom/source/v1/source.proto\x12\x13greenroom.source.v1\x1a\x1egreenroom/room/v1/detail.proto\x1a\x1cgreenroom/room/v1/room.proto\"\r\n" +
 	"\vHeadRequest\"f\n" +
 	"\fHeadResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x10\n" +
@@ -621,14 +965,38 @@ const file_greenroom_source_v1_source_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\"\x0e\n" +
 	"\fCountRequest\"%\n" +
 	"\rCountResponse\x12\x14\n" +
-	"\x05rooms\x18\x01 \x01(\x03R\x05rooms2\xa2\x04\n" +
+	"\x05rooms\x18\x01 \x01(\x03R\x05rooms\"W\n" +
+	"\rPeopleRequest\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\"\x80\x01\n" +
+	"\x0ePeopleResponse\x125\n" +
+	"\x04head\x18\x01 \x01(\v2!.greenroom.source.v1.HeadResponseR\x04head\x127\n" +
+	"\x06people\x18\x02 \x03(\v2\x1f.greenroom.source.v1.RoomPersonR\x06people\"r\n" +
+	"\n" +
+	"RoomPerson\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x121\n" +
+	"\x06person\x18\x03 \x01(\v2\x19.greenroom.room.v1.PersonR\x06person\"8\n" +
+	"\fRulesRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"|\n" +
+	"\rRulesResponse\x125\n" +
+	"\x04head\x18\x01 \x01(\v2!.greenroom.source.v1.HeadResponseR\x04head\x124\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1e.greenroom.source.v1.RoomRulesR\x05rules\"n\n" +
+	"\tRoomRules\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12.\n" +
+	"\x05rules\x18\x03 \x01(\v2\x18.greenroom.room.v1.RulesR\x05rules2\xcf\x05\n" +
 	"\rSourceService\x12P\n" +
 	"\x04Head\x12 .greenroom.source.v1.HeadRequest\x1a!.greenroom.source.v1.HeadResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\x06Events\x12\".greenroom.source.v1.EventsRequest\x1a#.greenroom.source.v1.EventsResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\bSnapshot\x12$.greenroom.source.v1.SnapshotRequest\x1a%.greenroom.source.v1.SnapshotResponse\"\x03\x90\x02\x01\x12_\n" +
 	"\tSnapshots\x12%.greenroom.source.v1.SnapshotsRequest\x1a&.greenroom.source.v1.SnapshotsResponse\"\x03\x90\x02\x01\x12S\n" +
 	"\x05Areas\x12!.greenroom.source.v1.AreasRequest\x1a\".greenroom.source.v1.AreasResponse\"\x03\x90\x02\x01\x12S\n" +
-	"\x05Count\x12!.greenroom.source.v1.CountRequest\x1a\".greenroom.source.v1.CountResponse\"\x03\x90\x02\x01BIZGgithub.com/greenroomlive/greenroom/api/gen/greenroom/source/v1;sourcev1b\x06proto3"
+	"\x05Count\x12!.greenroom.source.v1.CountRequest\x1a\".greenroom.source.v1.CountResponse\"\x03\x90\x02\x01\x12V\n" +
+	"\x06People\x12\".greenroom.source.v1.PeopleRequest\x1a#.greenroom.source.v1.PeopleResponse\"\x03\x90\x02\x01\x12S\n" +
+	"\x05Rules\x12!.greenroom.source.v1.RulesRequest\x1a\".greenroom.source.v1.RulesResponse\"\x03\x90\x02\x01BIZGgithub.com/greenroomlive/greenroom/api/gen/greenroom/source/v1;sourcev1b\x06proto3"
 
 var (
 	file_greenroom_source_v1_source_proto_rawDescOnce sync.Once
@@ -642,7 +1010,7 @@ func file_greenroom_source_v1_source_proto_rawDescGZIP() []byte {
 	return file_greenroom_source_v1_source_proto_rawDescData
 }
 
-var file_greenroom_source_v1_source_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_greenroom_source_v1_source_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_greenroom_source_v1_source_proto_goTypes = []any{
 	(*HeadRequest)(nil),       // 0: greenroom.source.v1.HeadRequest
 	(*HeadResponse)(nil),      // 1: greenroom.source.v1.HeadResponse
@@ -656,27 +1024,45 @@ var file_greenroom_source_v1_source_proto_goTypes = []any{
 	(*AreasResponse)(nil),     // 9: greenroom.source.v1.AreasResponse
 	(*CountRequest)(nil),      // 10: greenroom.source.v1.CountRequest
 	(*CountResponse)(nil),     // 11: greenroom.source.v1.CountResponse
-	(*v1.Area)(nil),           // 12: greenroom.room.v1.Area
+	(*PeopleRequest)(nil),     // 12: greenroom.source.v1.PeopleRequest
+	(*PeopleResponse)(nil),    // 13: greenroom.source.v1.PeopleResponse
+	(*RoomPerson)(nil),        // 14: greenroom.source.v1.RoomPerson
+	(*RulesRequest)(nil),      // 15: greenroom.source.v1.RulesRequest
+	(*RulesResponse)(nil),     // 16: greenroom.source.v1.RulesResponse
+	(*RoomRules)(nil),         // 17: greenroom.source.v1.RoomRules
+	(*v1.Area)(nil),           // 18: greenroom.room.v1.Area
+	(*v1.Person)(nil),         // 19: greenroom.room.v1.Person
+	(*v1.Rules)(nil),          // 20: greenroom.room.v1.Rules
 }
 var file_greenroom_source_v1_source_proto_depIdxs = []int32{
-	12, // 0: greenroom.source.v1.AreasResponse.areas:type_name -> greenroom.room.v1.Area
-	0,  // 1: greenroom.source.v1.SourceService.Head:input_type -> greenroom.source.v1.HeadRequest
-	2,  // 2: greenroom.source.v1.SourceService.Events:input_type -> greenroom.source.v1.EventsRequest
-	4,  // 3: greenroom.source.v1.SourceService.Snapshot:input_type -> greenroom.source.v1.SnapshotRequest
-	6,  // 4: greenroom.source.v1.SourceService.Snapshots:input_type -> greenroom.source.v1.SnapshotsRequest
-	8,  // 5: greenroom.source.v1.SourceService.Areas:input_type -> greenroom.source.v1.AreasRequest
-	10, // 6: greenroom.source.v1.SourceService.Count:input_type -> greenroom.source.v1.CountRequest
-	1,  // 7: greenroom.source.v1.SourceService.Head:output_type -> greenroom.source.v1.HeadResponse
-	3,  // 8: greenroom.source.v1.SourceService.Events:output_type -> greenroom.source.v1.EventsResponse
-	5,  // 9: greenroom.source.v1.SourceService.Snapshot:output_type -> greenroom.source.v1.SnapshotResponse
-	7,  // 10: greenroom.source.v1.SourceService.Snapshots:output_type -> greenroom.source.v1.SnapshotsResponse
-	9,  // 11: greenroom.source.v1.SourceService.Areas:output_type -> greenroom.source.v1.AreasResponse
-	11, // 12: greenroom.source.v1.SourceService.Count:output_type -> greenroom.source.v1.CountResponse
-	7,  // [7:13] is the sub-list for method output_type
-	1,  // [1:7] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	18, // 0: greenroom.source.v1.AreasResponse.areas:type_name -> greenroom.room.v1.Area
+	1,  // 1: greenroom.source.v1.PeopleResponse.head:type_name -> greenroom.source.v1.HeadResponse
+	14, // 2: greenroom.source.v1.PeopleResponse.people:type_name -> greenroom.source.v1.RoomPerson
+	19, // 3: greenroom.source.v1.RoomPerson.person:type_name -> greenroom.room.v1.Person
+	1,  // 4: greenroom.source.v1.RulesResponse.head:type_name -> greenroom.source.v1.HeadResponse
+	17, // 5: greenroom.source.v1.RulesResponse.rules:type_name -> greenroom.source.v1.RoomRules
+	20, // 6: greenroom.source.v1.RoomRules.rules:type_name -> greenroom.room.v1.Rules
+	0,  // 7: greenroom.source.v1.SourceService.Head:input_type -> greenroom.source.v1.HeadRequest
+	2,  // 8: greenroom.source.v1.SourceService.Events:input_type -> greenroom.source.v1.EventsRequest
+	4,  // 9: greenroom.source.v1.SourceService.Snapshot:input_type -> greenroom.source.v1.SnapshotRequest
+	6,  // 10: greenroom.source.v1.SourceService.Snapshots:input_type -> greenroom.source.v1.SnapshotsRequest
+	8,  // 11: greenroom.source.v1.SourceService.Areas:input_type -> greenroom.source.v1.AreasRequest
+	10, // 12: greenroom.source.v1.SourceService.Count:input_type -> greenroom.source.v1.CountRequest
+	12, // 13: greenroom.source.v1.SourceService.People:input_type -> greenroom.source.v1.PeopleRequest
+	15, // 14: greenroom.source.v1.SourceService.Rules:input_type -> greenroom.source.v1.RulesRequest
+	1,  // 15: greenroom.source.v1.SourceService.Head:output_type -> greenroom.source.v1.HeadResponse
+	3,  // 16: greenroom.source.v1.SourceService.Events:output_type -> greenroom.source.v1.EventsResponse
+	5,  // 17: greenroom.source.v1.SourceService.Snapshot:output_type -> greenroom.source.v1.SnapshotResponse
+	7,  // 18: greenroom.source.v1.SourceService.Snapshots:output_type -> greenroom.source.v1.SnapshotsResponse
+	9,  // 19: greenroom.source.v1.SourceService.Areas:output_type -> greenroom.source.v1.AreasResponse
+	11, // 20: greenroom.source.v1.SourceService.Count:output_type -> greenroom.source.v1.CountResponse
+	13, // 21: greenroom.source.v1.SourceService.People:output_type -> greenroom.source.v1.PeopleResponse
+	16, // 22: greenroom.source.v1.SourceService.Rules:output_type -> greenroom.source.v1.RulesResponse
+	15, // [15:23] is the sub-list for method output_type
+	7,  // [7:15] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_source_v1_source_proto_init() }
@@ -691,7 +1077,7 @@ func file_greenroom_source_v1_source_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_source_v1_source_proto_rawDesc), len(file_greenroom_source_v1_source_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

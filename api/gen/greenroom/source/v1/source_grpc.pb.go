@@ -29,6 +29,8 @@ const (
 	SourceService_Snapshots_FullMethodName = "/greenroom.source.v1.SourceService/Snapshots"
 	SourceService_Areas_FullMethodName     = "/greenroom.source.v1.SourceService/Areas"
 	SourceService_Count_FullMethodName     = "/greenroom.source.v1.SourceService/Count"
+	SourceService_People_FullMethodName    = "/greenroom.source.v1.SourceService/People"
+	SourceService_Rules_FullMethodName     = "/greenroom.source.v1.SourceService/Rules"
 )
 
 // SourceServiceClient is the client API for SourceService service.
@@ -47,6 +49,10 @@ type SourceServiceClient interface {
 	Areas(ctx context.Context, in *AreasRequest, opts ...grpc.CallOption) (*AreasResponse, error)
 	// The number of rooms, for progress bars.
 	Count(ctx context.Context, in *CountRequest, opts ...grpc.CallOption) (*CountResponse, error)
+	// Pages through the people of all rooms.
+	People(ctx context.Context, in *PeopleRequest, opts ...grpc.CallOption) (*PeopleResponse, error)
+	// Pages through the rules of speech of all rooms.
+	Rules(ctx context.Context, in *RulesRequest, opts ...grpc.CallOption) (*RulesResponse, error)
 }
 
 type sourceServiceClient struct {
@@ -117,6 +123,26 @@ func (c *sourceServiceClient) Count(ctx context.Context, in *CountRequest, opts 
 	return out, nil
 }
 
+func (c *sourceServiceClient) People(ctx context.Context, in *PeopleRequest, opts ...grpc.CallOption) (*PeopleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PeopleResponse)
+	err := c.cc.Invoke(ctx, SourceService_People_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sourceServiceClient) Rules(ctx context.Context, in *RulesRequest, opts ...grpc.CallOption) (*RulesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RulesResponse)
+	err := c.cc.Invoke(ctx, SourceService_Rules_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SourceServiceServer is the server API for SourceService service.
 // All implementations must embed UnimplementedSourceServiceServer
 // for forward compatibility.
@@ -133,6 +159,10 @@ type SourceServiceServer interface {
 	Areas(context.Context, *AreasRequest) (*AreasResponse, error)
 	// The number of rooms, for progress bars.
 	Count(context.Context, *CountRequest) (*CountResponse, error)
+	// Pages through the people of all rooms.
+	People(context.Context, *PeopleRequest) (*PeopleResponse, error)
+	// Pages through the rules of speech of all rooms.
+	Rules(context.Context, *RulesRequest) (*RulesResponse, error)
 	mustEmbedUnimplementedSourceServiceServer()
 }
 
@@ -160,6 +190,12 @@ func (UnimplementedSourceServiceServer) Areas(context.Context, *AreasRequest) (*
 }
 func (UnimplementedSourceServiceServer) Count(context.Context, *CountRequest) (*CountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Count not implemented")
+}
+func (UnimplementedSourceServiceServer) People(context.Context, *PeopleRequest) (*PeopleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method People not implemented")
+}
+func (UnimplementedSourceServiceServer) Rules(context.Context, *RulesRequest) (*RulesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Rules not implemented")
 }
 func (UnimplementedSourceServiceServer) mustEmbedUnimplementedSourceServiceServer() {}
 func (UnimplementedSourceServiceServer) testEmbeddedByValue()                       {}
@@ -290,6 +326,42 @@ func _SourceService_Count_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SourceService_People_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PeopleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SourceServiceServer).People(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SourceService_People_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SourceServiceServer).People(ctx, req.(*PeopleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SourceService_Rules_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RulesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SourceServiceServer).Rules(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SourceService_Rules_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SourceServiceServer).Rules(ctx, req.(*RulesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SourceService_ServiceDesc is the grpc.ServiceDesc for SourceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -320,6 +392,14 @@ var SourceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Count",
 			Handler:    _SourceService_Count_Handler,
+		},
+		{
+			MethodName: "People",
+			Handler:    _SourceService_People_Handler,
+		},
+		{
+			MethodName: "Rules",
+			Handler:    _SourceService_Rules_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

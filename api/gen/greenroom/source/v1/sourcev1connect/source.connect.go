@@ -49,6 +49,10 @@ const (
 	SourceServiceAreasProcedure = "/greenroom.source.v1.SourceService/Areas"
 	// SourceServiceCountProcedure is the fully-qualified name of the SourceService's Count RPC.
 	SourceServiceCountProcedure = "/greenroom.source.v1.SourceService/Count"
+	// SourceServicePeopleProcedure is the fully-qualified name of the SourceService's People RPC.
+	SourceServicePeopleProcedure = "/greenroom.source.v1.SourceService/People"
+	// SourceServiceRulesProcedure is the fully-qualified name of the SourceService's Rules RPC.
+	SourceServiceRulesProcedure = "/greenroom.source.v1.SourceService/Rules"
 )
 
 // SourceServiceClient is a client for the greenroom.source.v1.SourceService service.
@@ -63,6 +67,10 @@ type SourceServiceClient interface {
 	Areas(context.Context, *connect.Request[v1.AreasRequest]) (*connect.Response[v1.AreasResponse], error)
 	// The number of rooms, for progress bars.
 	Count(context.Context, *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error)
+	// Pages through the people of all rooms.
+	People(context.Context, *connect.Request[v1.PeopleRequest]) (*connect.Response[v1.PeopleResponse], error)
+	// Pages through the rules of speech of all rooms.
+	Rules(context.Context, *connect.Request[v1.RulesRequest]) (*connect.Response[v1.RulesResponse], error)
 }
 
 // NewSourceServiceClient constructs a client for the greenroom.source.v1.SourceService service. By
@@ -118,6 +126,20 @@ func NewSourceServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		people: connect.NewClient[v1.PeopleRequest, v1.PeopleResponse](
+			httpClient,
+			baseURL+SourceServicePeopleProcedure,
+			connect.WithSchema(sourceServiceMethods.ByName("People")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		rules: connect.NewClient[v1.RulesRequest, v1.RulesResponse](
+			httpClient,
+			baseURL+SourceServiceRulesProcedure,
+			connect.WithSchema(sourceServiceMethods.ByName("Rules")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -129,6 +151,8 @@ type sourceServiceClient struct {
 	snapshots *connect.Client[v1.SnapshotsRequest, v1.SnapshotsResponse]
 	areas     *connect.Client[v1.AreasRequest, v1.AreasResponse]
 	count     *connect.Client[v1.CountRequest, v1.CountResponse]
+	people    *connect.Client[v1.PeopleRequest, v1.PeopleResponse]
+	rules     *connect.Client[v1.RulesRequest, v1.RulesResponse]
 }
 
 // Head calls greenroom.source.v1.SourceService.Head.
@@ -161,6 +185,16 @@ func (c *sourceServiceClient) Count(ctx context.Context, req *connect.Request[v1
 	return c.count.CallUnary(ctx, req)
 }
 
+// People calls greenroom.source.v1.SourceService.People.
+func (c *sourceServiceClient) People(ctx context.Context, req *connect.Request[v1.PeopleRequest]) (*connect.Response[v1.PeopleResponse], error) {
+	return c.people.CallUnary(ctx, req)
+}
+
+// Rules calls greenroom.source.v1.SourceService.Rules.
+func (c *sourceServiceClient) Rules(ctx context.Context, req *connect.Request[v1.RulesRequest]) (*connect.Response[v1.RulesResponse], error) {
+	return c.rules.CallUnary(ctx, req)
+}
+
 // SourceServiceHandler is an implementation of the greenroom.source.v1.SourceService service.
 type SourceServiceHandler interface {
 	Head(context.Context, *connect.Request[v1.HeadRequest]) (*connect.Response[v1.HeadResponse], error)
@@ -173,6 +207,10 @@ type SourceServiceHandler interface {
 	Areas(context.Context, *connect.Request[v1.AreasRequest]) (*connect.Response[v1.AreasResponse], error)
 	// The number of rooms, for progress bars.
 	Count(context.Context, *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error)
+	// Pages through the people of all rooms.
+	People(context.Context, *connect.Request[v1.PeopleRequest]) (*connect.Response[v1.PeopleResponse], error)
+	// Pages through the rules of speech of all rooms.
+	Rules(context.Context, *connect.Request[v1.RulesRequest]) (*connect.Response[v1.RulesResponse], error)
 }
 
 // NewSourceServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -224,6 +262,20 @@ func NewSourceServiceHandler(svc SourceServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	sourceServicePeopleHandler := connect.NewUnaryHandler(
+		SourceServicePeopleProcedure,
+		svc.People,
+		connect.WithSchema(sourceServiceMethods.ByName("People")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	sourceServiceRulesHandler := connect.NewUnaryHandler(
+		SourceServiceRulesProcedure,
+		svc.Rules,
+		connect.WithSchema(sourceServiceMethods.ByName("Rules")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/greenroom.source.v1.SourceService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SourceServiceHeadProcedure:
@@ -238,6 +290,10 @@ func NewSourceServiceHandler(svc SourceServiceHandler, opts ...connect.HandlerOp
 			sourceServiceAreasHandler.ServeHTTP(w, r)
 		case SourceServiceCountProcedure:
 			sourceServiceCountHandler.ServeHTTP(w, r)
+		case SourceServicePeopleProcedure:
+			sourceServicePeopleHandler.ServeHTTP(w, r)
+		case SourceServiceRulesProcedure:
+			sourceServiceRulesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -269,4 +325,12 @@ func (UnimplementedSourceServiceHandler) Areas(context.Context, *connect.Request
 
 func (UnimplementedSourceServiceHandler) Count(context.Context, *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.source.v1.SourceService.Count is not implemented"))
+}
+
+func (UnimplementedSourceServiceHandler) People(context.Context, *connect.Request[v1.PeopleRequest]) (*connect.Response[v1.PeopleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.source.v1.SourceService.People is not implemented"))
+}
+
+func (UnimplementedSourceServiceHandler) Rules(context.Context, *connect.Request[v1.RulesRequest]) (*connect.Response[v1.RulesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.source.v1.SourceService.Rules is not implemented"))
 }
