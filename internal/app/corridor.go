@@ -26,6 +26,7 @@ type Engines struct {
 		relay.Log
 		relay.Frontier
 		project.Source
+		project.PeopleSource
 	}
 	Views interface {
 		project.Views

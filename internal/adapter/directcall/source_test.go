@@ -36,6 +36,12 @@ func (r remote) Snapshots(ctx context.Context, after ident.RoomID, limit int) ([
 func (r remote) Areas(ctx context.Context) ([]view.Area, ident.Version, error) {
 	return r.source.Areas(ctx)
 }
+func (r remote) People(ctx context.Context, after project.PersonKey, limit int) (project.PeoplePage, error) {
+	return r.source.People(ctx, after, limit)
+}
+func (r remote) Rules(ctx context.Context, from ident.RoomID, limit int) (project.RulesPage, error) {
+	return r.source.Rules(ctx, from, limit)
+}
 func (r remote) Count(ctx context.Context) (int64, error) { return r.source.Count(ctx) }
 
 func open(t *testing.T, endpoints ...string) *directcall.Source {
@@ -64,7 +70,7 @@ func TestTheSourceKeepsTheContractOverTheWire(t *testing.T) {
 
 // process is a process of the B side that fails when it is told to.
 type process struct {
-	project.Source
+	sourceapi.Source
 	asked atomic.Int64
 	fails atomic.Pointer[fault.Code]
 	hangs atomic.Bool
@@ -190,7 +196,7 @@ func TestLargePagesAreCut(t *testing.T) {
 
 // shelf serves cards.
 type shelf struct {
-	project.Source
+	sourceapi.Source
 	cards []view.RoomCard
 }
 

@@ -20,6 +20,7 @@ type RoomsStore interface {
 	relay.Log
 	relay.Frontier
 	project.Source
+	project.PeopleSource
 	// Prune forgets log entries committed before keep, but never the newest, and answers that
 	// expired at now; more says that it should be called again.
 	Prune(ctx context.Context, keep, now time.Time) (more bool, err error)
@@ -66,6 +67,11 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 		{"due sessions are found by lease and by grace", findsDue},
 		{"interventions are kept, found by their end and by the strongest", keepsControl},
 		{"extensions are kept, and found by the windows of their badges", keepsExtension},
+		{"people are kept, and found by user, by kind and by what is due", keepsPeople},
+		{"mutes that end with a session are due when it is over", endsWithSession},
+		{"people of the platform share the area tree's version", keepsPlatformPeople},
+		{"rules are kept with the version of their change", keepsRules},
+		{"people and rules of all rooms are paged, each page with the log's head", pagesPeople},
 		{"rooms are paged by id and by anchor", pagesRooms},
 		{"sessions are paged from the newest", pagesSessions},
 		{"keys are kept, newest first, revoked ones too", keepsKeys},
