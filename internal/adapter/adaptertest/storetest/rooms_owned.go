@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -92,23 +93,6 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 	stop := onRoom(live, func(r *room.Room) error { r.Stop(w.by()); return nil })
 	lock := onRoom(idle, func(r *room.Room) error { return r.Intervene(w.by(), view.Locked, room.Order{Reason: "a raid"}) })
 	hang := onRoom(idle, func(r *room.Room) error { return r.Announce(w.by(), "moved") })
-	mute := func(tx command.Tx, by ownership.Role) error {
-		r, err := tx.Room(idle)
-		if err != nil {
-			return err
-		}
-		p := room.PeopleIn(r, nil)
-		_, err = p.Sanction(w.by(), room.ByOwner, room.Mute, []ident.UserID{9}, room.Term{})
-		return errors.Join(err, tx.SavePeople(by, p))
-	}
-	rule := func(tx command.Tx, by ownership.Role) error {
-		r, err := tx.Room(idle)
-		if err != nil {
-			return err
-		}
-		d := &room.Rules{}
-		return errors.Join(d.Set(w.by(), r, view.Rules{EmoteOnly: true}), tx.SaveRules(by, idle, d))
-	}
 	onKey := func(do func(*room.Key)) ownedWrite {
 		return func(tx command.Tx, by ownership.Role) error {
 			k := key
@@ -138,9 +122,6 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 		"session.ended_at": stop, "session.end_reason": stop, "session.lease_until": renew,
 		"room_control.room_id": lock, "room_control.state": lock, "room_control.interventions": lock, "room_control.due_at": lock,
 		"room_extension.room_id": hang, "room_extension.content": hang, "room_extension.due_at": hang,
-		"person.room_id": mute, "person.user_id": mute, "person.role": mute, "person.muted": mute, "person.banned": mute,
-		"person.session_id": mute, "person.due_at": mute, "person.version": mute, "person.content": mute,
-		"room_rules.room_id": rule, "room_rules.version": rule, "room_rules.content": rule,
 		"stream_key.id": another, "stream_key.room_id": another, "stream_key.created_at": another,
 		"stream_key.label":      onKey(func(k *room.Key) { k.Label = "x" }),
 		"stream_key.hash":       onKey(func(k *room.Key) { k.Hash[0]++ }),
@@ -148,5 +129,6 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 		"stream_key.revoked_at": onKey(func(k *room.Key) { k.RevokedAt = w.now }),
 		"area.id":               area, "area.parent_id": area, "area.name": area,
 	}
+	maps.Copy(out, ownedPeople(w, idle))
 	return out
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -252,4 +253,31 @@ func pagesPeople(t *testing.T, w *roomsWorld) {
 			}
 		}
 	}
+}
+
+// ownedPeople are the writes of people and rules.
+func ownedPeople(w *roomsWorld, id ident.RoomID) map[string]ownedWrite {
+	out := map[string]ownedWrite{}
+	for _, column := range []string{"room_id", "user_id", "role", "muted", "banned", "session_id", "due_at", "version", "content"} {
+		out["person."+column] = func(tx command.Tx, by ownership.Role) error {
+			r, err := tx.Room(id)
+			if err != nil {
+				return err
+			}
+			p := room.PeopleIn(r, nil)
+			_, err = p.Sanction(w.by(), room.ByOwner, room.Mute, []ident.UserID{9}, room.Term{})
+			return errors.Join(err, tx.SavePeople(by, p))
+		}
+	}
+	for _, column := range []string{"room_id", "version", "content"} {
+		out["room_rules."+column] = func(tx command.Tx, by ownership.Role) error {
+			r, err := tx.Room(id)
+			if err != nil {
+				return err
+			}
+			d := &room.Rules{}
+			return errors.Join(d.Set(w.by(), r, view.Rules{EmoteOnly: true}), tx.SaveRules(by, id, d))
+		}
+	}
+	return out
 }
