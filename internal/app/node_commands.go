@@ -54,7 +54,7 @@ func (n *fleetNode) openAnchor() error {
 		return nil
 	})
 	n.internals = append(n.internals, sourceapi.New(n.engines.rooms))
-	n.inside(n.commands.Leases.Run)
+	n.inside(n.commands.Leases.Run, n.commands.Reminders.Run)
 	n.candidate(n.engines.leasesB, sequencerLease, n.sequence)
 	return nil
 }
@@ -241,7 +241,7 @@ func (n *fleetNode) openCommandDoor() error {
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Control: n.controls, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Planning: n.commands.Planning, Control: n.controls, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

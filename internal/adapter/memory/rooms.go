@@ -50,6 +50,7 @@ const (
 
 type tables struct {
 	rooms    map[ident.RoomID]room.Room
+	planned  map[ident.RoomID]room.Schedule
 	sessions map[ident.SessionID]room.Session
 	keys     map[ident.KeyID]room.Key
 	answers  map[command.AnswerID]command.Answer
@@ -62,7 +63,7 @@ type tables struct {
 func NewRooms(epoch string) *Rooms {
 	return &Rooms{
 		Fail: func(Step) error { return nil }, Clock: time.Now, epoch: epoch, subscriber: func([]event.RoomEvent) {},
-		is: tables{map[ident.RoomID]room.Room{}, map[ident.SessionID]room.Session{}, map[ident.KeyID]room.Key{},
+		is: tables{map[ident.RoomID]room.Room{}, map[ident.RoomID]room.Schedule{}, map[ident.SessionID]room.Session{}, map[ident.KeyID]room.Key{},
 			map[command.AnswerID]command.Answer{}, room.AreaTree{}, map[project.PersonKey]room.Person{}, map[ident.RoomID]room.Rules{}},
 	}
 }
@@ -75,7 +76,7 @@ func (s *Rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 		return fault.DeadlineExceeded.Wrap(err, "the store was not asked in time")
 	}
 	// A change works on copies of the maps: dropping them is the rollback. Simple beats fast here.
-	tx := &roomsTx{roomsReader{tables{maps.Clone(s.is.rooms), maps.Clone(s.is.sessions), maps.Clone(s.is.keys),
+	tx := &roomsTx{roomsReader{tables{maps.Clone(s.is.rooms), maps.Clone(s.is.planned), maps.Clone(s.is.sessions), maps.Clone(s.is.keys),
 		maps.Clone(s.is.answers), s.is.areas, maps.Clone(s.is.people), maps.Clone(s.is.rules)}}, s, nil}
 	if err := shielded(unit, tx); err != nil {
 		return err

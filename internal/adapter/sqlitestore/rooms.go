@@ -33,7 +33,7 @@ type Rooms struct {
 
 // OpenRooms opens or creates the file and starts committing. Close ends it.
 func OpenRooms(path string) (*Rooms, error) {
-	write, read, err := open(path, roomsSchema+peopleSchema+switchSchema, fsynced)
+	write, read, err := open(path, roomsSchema+peopleSchema+scheduleSchema+switchSchema, fsynced)
 	if err != nil {
 		return nil, err
 	}

@@ -66,14 +66,19 @@ func (l *Lifts) Sweep(ctx context.Context) error {
 }
 
 func (l *Lifts) sweep(ctx context.Context, d deferred) error {
+	return sweep(ctx, l.anchor, d.find, func(id ident.RoomID) error { return l.turn(ctx, id, d) })
+}
+
+// sweep turns what is found due until nothing is.
+func sweep(ctx context.Context, a *Anchor, find func(Reader, time.Time, int) ([]ident.RoomID, error), turn func(ident.RoomID) error) error {
 	for {
-		due, err := read(ctx, l.anchor, func(rd Reader) ([]ident.RoomID, error) { return d.find(rd, l.anchor.now(), sweepBatch) })
+		due, err := read(ctx, a, func(rd Reader) ([]ident.RoomID, error) { return find(rd, a.now(), sweepBatch) })
 		if err != nil {
 			return err
 		}
 		var failed []error
 		for _, id := range due {
-			err := l.turn(ctx, id, d)
+			err := turn(id)
 			if errors.Is(err, fault.StoreUnavailable) {
 				return err // it takes nothing: asked once
 			}

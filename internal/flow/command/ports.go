@@ -42,6 +42,12 @@ type Reader interface {
 	ControlDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// ExtensionDue lists rooms that have a badge whose window begins or ends at or before now.
 	ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error)
+	// Schedule loads what is planned in a room; empty for a room that plans nothing.
+	Schedule(id ident.RoomID) (*room.Schedule, error)
+	// Schedules pages by room, above after, through those that plan anything; anchor 0 is everybody.
+	Schedules(anchor ident.AnchorID, after ident.RoomID, limit int) ([]PlannedIn, error)
+	// ScheduleDue lists rooms that have a reminder which is due at or before now.
+	ScheduleDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// Controlled pages by id, above after, through the rooms whose strongest intervention is state; NORMAL: that have any.
 	Controlled(state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error)
 
@@ -68,6 +74,9 @@ type Tx interface {
 	// The write guard checks every changed column against the role (FIELD_NOT_OWNED). A room
 	// that changed since it was loaded is VERSION_CONFLICT.
 	SaveRoom(role ownership.Role, r *room.Room) error
+	// SaveSchedule writes what is planned in the room. Whoever loaded both and saves both writes over what was loaded:
+	// the room's version speaks for its schedule.
+	SaveSchedule(role ownership.Role, r *room.Room, s *room.Schedule) error
 	SaveKey(role ownership.Role, k room.Key) error
 	SaveAreaTree(role ownership.Role, t *room.AreaTree) error
 	// SavePeople writes the entries that changed; their event is the place's, and saved with it.
@@ -77,6 +86,12 @@ type Tx interface {
 	// Answer finds what an idempotency key was answered before; false when it is new or expired at now.
 	Answer(id AnswerID, now time.Time) (Answer, bool, error)
 	SaveAnswer(id AnswerID, a Answer) error
+}
+
+// PlannedIn is what is planned in a room.
+type PlannedIn struct {
+	Room     ident.RoomID
+	Schedule view.Schedule
 }
 
 // AnswerID is a hash of the caller, the command and the Idempotency-Key.

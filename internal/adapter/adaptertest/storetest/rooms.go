@@ -72,6 +72,7 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 		{"people of the platform share the area tree's version", keepsPlatformPeople},
 		{"rules are kept with the version of their change", keepsRules},
 		{"people and rules of all rooms are paged, each page with the log's head", pagesPeople},
+		{"schedules are kept, and found by their next reminder", keepsSchedules},
 		{"rooms are paged by id and by anchor", pagesRooms},
 		{"sessions are paged from the newest", pagesSessions},
 		{"keys are kept, newest first, revoked ones too", keepsKeys},
