@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -119,10 +120,13 @@ func (s *scene) drainZone() {
 	if _, err := s.again["a"].DrainZone(ctx, "b", true, "the fault suite"); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, m := range s.of("xroom", "b") {
-		if _, err := s.get(ctx, m.url("query")+"/readyz"); err == nil {
-			s.t.Errorf("%s is ready although its zone is drained", m.Process)
-		}
+	for _, m := range s.of("xroom", "b") { // one of them has heeded it, the others do at their next look
+		s.await(m.Process+" that is not ready", func(ctx context.Context) error {
+			if _, err := s.get(ctx, m.url("query")+"/readyz"); err == nil {
+				return errors.New("it is ready although its zone is drained")
+			}
+			return nil
+		})
 	}
 	refused := time.Since(began)
 	id := s.book.some(newDice(1), 1)[0]
