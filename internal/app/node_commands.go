@@ -65,7 +65,7 @@ func (n *fleetNode) openManagement() error {
 		return err
 	}
 	n.controls = n.commands.Control
-	n.inside(n.commands.Lifts.Run)
+	n.inside(n.commands.Lifts.Run, n.commands.Watched.Run)
 	return nil
 }
 
@@ -131,6 +131,7 @@ func (n *fleetNode) openCommands() error {
 	n.inside(n.config.Switches.Run)
 	c := n.config
 	c.Node, c.Clock = number, n.engines.clock.Now
+	c.Overheard = n.engines.overheard(n.log)
 	b.commanding = newCommanding(c, n.engines.rooms, direct...)
 	b.stopped = n.engines.stops.Tell // whoever ended the session, any xanchor may poll the server that its stream is on
 	n.engines.rooms.Subscribe(func(events []event.RoomEvent) {

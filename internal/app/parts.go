@@ -29,6 +29,8 @@ type commanding struct {
 	Leases    *command.Leases
 	Lifts     *command.Lifts
 	Direct    *relay.Direct
+	// Watched is who watches, for room control; nil: nobody can say.
+	Watched *counting.Listener
 
 	// stopped is called after a commit that ended a session whose stream may go on; it does not block. Nil: nobody minds.
 	stopped func()
@@ -41,9 +43,11 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
 		Zones: zones, On: c.Switches.Asking(switches.CourierDirect), Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
 	})}
-	b.Anchor = command.NewAnchor(command.Config{
-		Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
-	})
+	commands := command.Config{Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms}
+	if b.Watched = newListener(c); b.Watched != nil {
+		commands.Audience = b.Watched
+	}
+	b.Anchor = command.NewAnchor(commands)
 	b.Control, b.Extend = command.NewControl(b.Anchor), command.NewExtend(b.Anchor)
 	b.Planning = command.NewPlanning(b.Anchor, &calendar.Calendar{})
 	b.Reminders = command.NewReminders(b.Planning, c.Logger)
@@ -64,7 +68,11 @@ func (b *commanding) committed(events []event.RoomEvent) {
 }
 
 func (b *commanding) run(ctx context.Context) error {
-	return together(ctx, b.Leases.Run, b.Lifts.Run, b.Reminders.Run, b.Direct.Run)
+	loops := []work{b.Leases.Run, b.Lifts.Run, b.Reminders.Run, b.Direct.Run}
+	if b.Watched != nil {
+		loops = append(loops, b.Watched.Run)
+	}
+	return together(ctx, loops...)
 }
 
 // relaying is what exactly one process runs for a log: it gives the order, fills the queue, and beats.

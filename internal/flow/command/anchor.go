@@ -32,6 +32,8 @@ type Config struct {
 	// Random fills key secrets; crypto/rand in production, a seeded source in simulations.
 	Random func([]byte)
 	Terms  room.Terms
+	// Audience is asked by dry runs of room control; nil: nobody can say.
+	Audience Audience
 }
 
 // DefaultTerms are those of the contract.
@@ -44,11 +46,13 @@ type Anchor struct {
 	clock  func() time.Time
 	random func([]byte)
 	terms  room.Terms
+
+	audience Audience // nil: nobody can say
 }
 
 // NewAnchor wires the commands; Clock, Random and Terms have defaults.
 func NewAnchor(c Config) *Anchor {
-	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms}
+	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms, audience: c.Audience}
 	if a.clock == nil {
 		a.clock = time.Now
 	}

@@ -94,6 +94,13 @@ type PlannedIn struct {
 	Schedule view.Schedule
 }
 
+// Audience says how many watch. It is the C side's, and told to who is about to intervene; nothing else is decided by
+// it. Answers from memory, for any number of callers.
+type Audience interface {
+	// Online is the viewers of a session, as of a moment not long ago. known is false when nobody can say.
+	Online(room ident.RoomID, session ident.SessionID) (viewers int64, asOf time.Time, known bool)
+}
+
 // AnswerID is a hash of the caller, the command and the Idempotency-Key.
 type AnswerID [sha256.Size]byte
 
