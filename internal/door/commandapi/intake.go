@@ -120,8 +120,7 @@ func (d *Door) check(x *exchange, message any) error {
 	first := violations.Violations[0].Proto
 	field := protovalidate.FieldPathString(first.GetField())
 	if x.rest {
-		// The body of PATCH /v1/rooms/{id} is the one field, that of a plan the other.
-		field = strings.TrimPrefix(strings.TrimPrefix(field, "room."), "plan.")
+		field = strings.TrimPrefix(field, "room.") // the body of PATCH /v1/rooms/{id} is that field
 	}
 	return fault.InvalidArgument.New("%s: %s", field, first.GetMessage()).With("field", field)
 }
