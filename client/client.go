@@ -28,6 +28,7 @@ import (
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/schedule/v1/schedulev1connect"
 )
 
 // Room and the other nouns of the protos, under short names. The protos are their documentation.
@@ -79,8 +80,8 @@ type Client struct {
 
 	anchor     anchorv1connect.AnchorServiceClient
 	management managementv1connect.ManagementServiceClient
-	audit      managementv1connect.AuditServiceClient
 	extend     extendv1connect.ExtendServiceClient
+	schedule   schedulev1connect.ScheduleServiceClient
 	ops        opsv1connect.OpsServiceClient
 }
 
@@ -125,8 +126,8 @@ func New(options ...Option) *Client {
 	commands := sender{c.http}
 	c.anchor = anchorv1connect.NewAnchorServiceClient(commands, anyAddress)
 	c.extend = extendv1connect.NewExtendServiceClient(commands, anyAddress)
+	c.schedule = schedulev1connect.NewScheduleServiceClient(commands, anyAddress)
 	c.management = managementv1connect.NewManagementServiceClient(commands, anyAddress)
-	c.audit = managementv1connect.NewAuditServiceClient(commands, anyAddress)
 	c.ops = opsv1connect.NewOpsServiceClient(commands, anyAddress)
 	return c
 }

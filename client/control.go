@@ -18,6 +18,8 @@ type (
 	Controlled = managementv1.Controlled
 	// Intervention is one of them.
 	Intervention = managementv1.Intervention
+	// Foresight is what a command of room control would do, and to how many.
+	Foresight = managementv1.Foresight
 	// ControlResponse is what a command of room control answers; its foresight is that of a dry run.
 	ControlResponse = managementv1.ControlResponse
 )

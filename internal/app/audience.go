@@ -15,6 +15,14 @@ func newCounting(c CorridorConfig, v *viewing) *counting.Engine {
 	return counting.New(counting.Config{Sessions: v.Reads, Sink: v.Reads, Exchange: c.Audience, Now: c.Clock, Count: c.CountAudience})
 }
 
+// newListener hears what the viewers' nodes count; nil when there is no way to them.
+func newListener(c CorridorConfig) *counting.Listener {
+	if c.Overheard == nil {
+		return nil
+	}
+	return counting.NewListener(c.Overheard, c.Clock)
+}
+
 func newAudienceCounter() *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "greenroom_audience_events_total",

@@ -49,6 +49,8 @@ type Engines struct {
 	Hot query.Announcer
 	// Audience carries what viewer nodes count between them; nil for a node that is alone.
 	Audience exchange
+	// Overheard is the same for the B side, which counts nobody; nil: it knows nothing of who watches.
+	Overheard exchange
 }
 
 // CorridorConfig is what a corridor is made of besides its engines.

@@ -163,6 +163,9 @@ func (e *fleet) engines() Engines {
 	return all
 }
 
+// overheard is the way to the viewers' nodes, for a process that counts nobody.
+func (e *fleet) overheard(log *slog.Logger) exchange { return natsbus.NewAudience(e.conn, log) }
+
 // close closes what was opened, the last first.
 func (e *fleet) close(log *slog.Logger) {
 	for i := len(e.closers) - 1; i >= 0; i-- {

@@ -54,7 +54,7 @@ func (n *fleetNode) openAnchor() error {
 		return nil
 	})
 	n.internals = append(n.internals, sourceapi.New(n.engines.rooms))
-	n.inside(n.commands.Leases.Run)
+	n.inside(n.commands.Leases.Run, n.commands.Reminders.Run)
 	n.candidate(n.engines.leasesB, sequencerLease, n.sequence)
 	return nil
 }
@@ -65,7 +65,7 @@ func (n *fleetNode) openManagement() error {
 		return err
 	}
 	n.controls = n.commands.Control
-	n.inside(n.commands.Lifts.Run)
+	n.inside(n.commands.Lifts.Run, n.commands.Watched.Run)
 	return nil
 }
 
@@ -131,6 +131,7 @@ func (n *fleetNode) openCommands() error {
 	n.inside(n.config.Switches.Run)
 	c := n.config
 	c.Node, c.Clock = number, n.engines.clock.Now
+	c.Overheard = n.engines.overheard(n.log)
 	b.commanding = newCommanding(c, n.engines.rooms, direct...)
 	b.stopped = n.engines.stops.Tell // whoever ended the session, any xanchor may poll the server that its stream is on
 	n.engines.rooms.Subscribe(func(events []event.RoomEvent) {
@@ -241,7 +242,7 @@ func (n *fleetNode) openCommandDoor() error {
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Control: n.controls, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Planning: n.commands.Planning, Control: n.controls, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	counting "github.com/greenroomlive/greenroom/internal/flow/audience"
+	"github.com/greenroomlive/greenroom/internal/flow/calendar"
 	"github.com/greenroomlive/greenroom/internal/flow/chart"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
@@ -20,12 +21,16 @@ import (
 
 // commanding is what every process of the B side runs: it decides, commits, and calls the C side directly.
 type commanding struct {
-	Anchor  *command.Anchor
-	Control *command.Control
-	Extend  *command.Extend
-	Leases  *command.Leases
-	Lifts   *command.Lifts
-	Direct  *relay.Direct
+	Anchor    *command.Anchor
+	Control   *command.Control
+	Extend    *command.Extend
+	Planning  *command.Planning
+	Reminders *command.Reminders
+	Leases    *command.Leases
+	Lifts     *command.Lifts
+	Direct    *relay.Direct
+	// Watched is who watches, for room control; nil: nobody can say.
+	Watched *counting.Listener
 
 	// stopped is called after a commit that ended a session whose stream may go on; it does not block. Nil: nobody minds.
 	stopped func()
@@ -38,10 +43,14 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
 		Zones: zones, On: c.Switches.Asking(switches.CourierDirect), Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
 	})}
-	b.Anchor = command.NewAnchor(command.Config{
-		Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms,
-	})
+	commands := command.Config{Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms}
+	if b.Watched = newListener(c); b.Watched != nil {
+		commands.Audience = b.Watched
+	}
+	b.Anchor = command.NewAnchor(commands)
 	b.Control, b.Extend = command.NewControl(b.Anchor), command.NewExtend(b.Anchor)
+	b.Planning = command.NewPlanning(b.Anchor, &calendar.Calendar{})
+	b.Reminders = command.NewReminders(b.Planning, c.Logger)
 	b.Leases, b.Lifts = command.NewLeases(b.Anchor, c.Logger), command.NewLifts(b.Anchor, c.Logger)
 	return b
 }
@@ -59,7 +68,11 @@ func (b *commanding) committed(events []event.RoomEvent) {
 }
 
 func (b *commanding) run(ctx context.Context) error {
-	return together(ctx, b.Leases.Run, b.Lifts.Run, b.Direct.Run)
+	loops := []work{b.Leases.Run, b.Lifts.Run, b.Reminders.Run, b.Direct.Run}
+	if b.Watched != nil {
+		loops = append(loops, b.Watched.Run)
+	}
+	return together(ctx, loops...)
 }
 
 // relaying is what exactly one process runs for a log: it gives the order, fills the queue, and beats.

@@ -71,7 +71,7 @@ func (e *embedded) shareL2(addrs []string, damaged func(n int)) {
 }
 
 func (e *embedded) engines() Engines {
-	all := Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1, Index: wordindex.New(), Hot: natsbus.NewHot(e.conn, e.log), Audience: natsbus.NewAudience(e.conn, e.log)}
+	all := Engines{Rooms: e.rooms, Views: e.views, Bus: e.bus, L1: e.l1, Index: wordindex.New(), Hot: natsbus.NewHot(e.conn, e.log), Audience: natsbus.NewAudience(e.conn, e.log), Overheard: natsbus.NewAudience(e.conn, e.log)}
 	if e.l2 != nil {
 		all.L2 = e.l2
 	}

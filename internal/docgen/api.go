@@ -14,6 +14,7 @@ import (
 	managementv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1"
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
+	schedulev1 "github.com/greenroomlive/greenroom/api/gen/greenroom/schedule/v1"
 )
 
 // openAPI is as much of the document as the page tells.
@@ -77,7 +78,7 @@ func api(p *page) error {
 	p.section("gRPC and Connect")
 	rows = nil
 	for _, f := range []protoreflect.FileDescriptor{
-		anchorv1.File_greenroom_anchor_v1_anchor_proto, managementv1.File_greenroom_management_v1_management_proto, extendv1.File_greenroom_extend_v1_extend_proto, opsv1.File_greenroom_ops_v1_ops_proto, roomv1.File_greenroom_room_v1_room_proto,
+		anchorv1.File_greenroom_anchor_v1_anchor_proto, managementv1.File_greenroom_management_v1_management_proto, extendv1.File_greenroom_extend_v1_extend_proto, schedulev1.File_greenroom_schedule_v1_schedule_proto, opsv1.File_greenroom_ops_v1_ops_proto, roomv1.File_greenroom_room_v1_room_proto,
 	} {
 		rows = append(rows, services(f)...)
 	}

@@ -16,7 +16,7 @@ func Detail(d *view.Detail) *roomv1.Detail {
 	if d == nil {
 		return nil
 	}
-	m := &roomv1.Detail{Rules: Rules(d.Rules)}
+	m := &roomv1.Detail{Rules: Rules(d.Rules), Schedule: Schedule(d.Schedule)}
 	for i := range d.People {
 		m.People = append(m.People, Person(&d.People[i]))
 	}
@@ -29,7 +29,7 @@ func GoDetail(m *roomv1.Detail) (*view.Detail, error) {
 	if m == nil {
 		return nil, nil //nolint:nilnil // an event without a detail is the common one
 	}
-	d := &view.Detail{Rules: GoRules(m.GetRules())}
+	d := &view.Detail{Rules: GoRules(m.GetRules()), Schedule: GoSchedule(m.GetSchedule())}
 	for _, each := range m.GetPeople() {
 		p, err := GoPerson(each)
 		if err != nil {

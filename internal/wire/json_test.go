@@ -179,7 +179,24 @@ func genDetail() *rapid.Generator[view.Detail] {
 			NoLinks: rapid.Bool().Draw(t, "links"), EmoteOnly: rapid.Bool().Draw(t, "emotes"),
 			BlockedTerms: rapid.SliceOfN(text(), 0, 3).Draw(t, "terms"), BlockedExpressions: rapid.SliceOfN(text(), 0, 3).Draw(t, "expressions")}
 	})
+	minutes := rapid.Map(rapid.Int32Range(0, 1440), func(n int32) time.Duration { return time.Duration(n) * time.Minute })
+	plan := rapid.Custom(func(t *rapid.T) view.Plan {
+		p := view.Plan{ID: ident.PlanID(rapid.Int64().Draw(t, "plan")), Title: text().Draw(t, "title"), Start: text().Draw(t, "start"), Zone: text().Draw(t, "zone"),
+			Length: minutes.Draw(t, "length"), Rule: text().Draw(t, "rule"), Remind: minutes.Draw(t, "remind"),
+			ChangedAt: moment().Draw(t, "changed"), Changes: rapid.IntRange(0, 1000).Draw(t, "changes")}
+		for range rapid.IntRange(0, 2).Draw(t, "exceptions") {
+			p.Exceptions = append(p.Exceptions, view.Exception{Original: text().Draw(t, "original"), Moved: text().Draw(t, "moved")})
+		}
+		return p
+	})
+	schedule := rapid.Custom(func(t *rapid.T) *view.Schedule {
+		var s view.Schedule
+		for range rapid.IntRange(0, 2).Draw(t, "plans") {
+			s.Plans = append(s.Plans, plan.Draw(t, "plan"))
+		}
+		return &s
+	})
 	return rapid.Custom(func(t *rapid.T) view.Detail {
-		return view.Detail{People: rapid.SliceOfN(person, 0, 3).Draw(t, "people"), Rules: rapid.OneOf(rapid.Just[*view.Rules](nil), rules).Draw(t, "rules")}
+		return view.Detail{Schedule: rapid.OneOf(rapid.Just[*view.Schedule](nil), schedule).Draw(t, "schedule"), People: rapid.SliceOfN(person, 0, 3).Draw(t, "people"), Rules: rapid.OneOf(rapid.Just[*view.Rules](nil), rules).Draw(t, "rules")}
 	})
 }

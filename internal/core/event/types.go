@@ -30,6 +30,10 @@ const (
 	RoleGranted         Type = "RoleGranted"
 	RoleRevoked         Type = "RoleRevoked"
 	RulesChanged        Type = "RulesChanged"
+	BroadcastPlanned    Type = "BroadcastPlanned"
+	PlanChanged         Type = "PlanChanged"
+	PlanCancelled       Type = "PlanCancelled"
+	BroadcastStartsSoon Type = "BroadcastStartsSoon"
 	AreaTreeChanged     Type = "AreaTreeChanged"
 	EventUnreadable     Type = "EventUnreadable"
 )
@@ -69,6 +73,10 @@ var Registry = []Entry{
 	{RoleGranted, "GrantRole", "internal/core/room/people.go", "Users became VIPs or moderators of the room, or their role got another end."},
 	{RoleRevoked, "RevokeRole", "internal/core/room/people.go", "Users are viewers again: a role was revoked, or is over (reason EXPIRED)."},
 	{RulesChanged, "SetRules", "internal/core/room/rules.go", "The rules of speech changed, of the room, or of room 0 those of the platform."},
+	{BroadcastPlanned, "Plan", "internal/core/room/schedule.go", "A broadcast was planned, or a series of them."},
+	{PlanChanged, "Replan", "internal/core/room/schedule.go", "A plan was edited, or one of its broadcasts was moved or cancelled: then reason says which."},
+	{PlanCancelled, "Unplan", "internal/core/room/schedule.go", "A plan was taken back with all of its broadcasts."},
+	{BroadcastStartsSoon, "Remind", "internal/core/room/schedule.go", "A planned broadcast begins soon, told once of each; reason is when it begins and its title."},
 	{AreaTreeChanged, "ChangeAreas", "internal/core/room/area.go", "An area was made, renamed or moved; the event carries the whole tree."},
 	{EventUnreadable, "", "internal/flow/project/park.go", "Holds the place of an event whose stored copy is broken, so that the feed has no gap; the room heals by state transfer."},
 }

@@ -36,6 +36,9 @@ type SessionID int64
 // KeyID names a stream key; it is not secret.
 type KeyID int64
 
+// PlanID names a planned broadcast, or a series of them.
+type PlanID int64
+
 // Epoch is the fencing token of a room's sessions: +1 for each.
 type Epoch int64
 
@@ -51,6 +54,7 @@ func (id UserID) String() string    { return strconv.FormatInt(int64(id), 10) }
 func (id AreaID) String() string    { return strconv.FormatInt(int64(id), 10) }
 func (id SessionID) String() string { return strconv.FormatInt(int64(id), 10) }
 func (id KeyID) String() string     { return strconv.FormatInt(int64(id), 10) }
+func (id PlanID) String() string    { return strconv.FormatInt(int64(id), 10) }
 func (v Version) String() string    { return strconv.FormatInt(int64(v), 10) }
 func (s FeedSeq) String() string    { return strconv.FormatInt(int64(s), 10) }
 

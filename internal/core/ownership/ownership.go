@@ -57,7 +57,8 @@ var (
 	extension = []event.Type{event.AnnouncementChanged, event.PinnedChanged, event.BadgesChanged}
 	people    = []event.Type{event.ViewerMuted, event.ViewerUnmuted, event.ViewerBanned, event.ViewerUnbanned, event.RoleGranted, event.RoleRevoked}
 	rules     = []event.Type{event.RulesChanged}
-	every     = slices.Concat(described, broadcast, control, extension, people, rules)
+	planned   = []event.Type{event.BroadcastPlanned, event.PlanChanged, event.PlanCancelled}
+	every     = slices.Concat(described, broadcast, control, extension, people, rules, planned, []event.Type{event.BroadcastStartsSoon})
 )
 
 // Table is the whole of it.
@@ -110,6 +111,9 @@ var Table = []Column{
 	{"room_rules", "room_id", XRoomManagement, B, rules, false, false},
 	{"room_rules", "version", XRoomManagement, B, rules, false, false},
 	{"room_rules", "content", XRoomManagement, B, rules, false, false},
+	{"room_schedule", "room_id", XAnchor, B, planned, false, false},
+	{"room_schedule", "content", XAnchor, B, planned, false, false},
+	{"room_schedule", "due_at", XAnchor, B, nil, false, false},
 	{"stream_key", "id", XAnchor, B, nil, false, false},
 	{"stream_key", "room_id", XAnchor, B, nil, false, false},
 	{"stream_key", "label", XAnchor, B, nil, false, false},

@@ -15,6 +15,8 @@ type Detail struct {
 	People []Person `json:"people,omitempty"`
 	// Rules are the room's rules of speech; nil when they did not change.
 	Rules *Rules `json:"rules,omitempty"`
+	// Schedule is all that is planned in the room; nil when it did not change.
+	Schedule *Schedule `json:"schedule,omitempty"`
 }
 
 // Role is what a user is in a room, beside its owner.

@@ -50,8 +50,8 @@ type grammar struct {
 	Control  controlCmd  `cmd:"" help:"Room control, for staff: warn, cut, hide and lock rooms, and take it back."`
 	Trace    traceCmd    `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
 	Parked   parkedCmd   `cmd:"" help:"Events that could not be applied; their rooms wait."`
+	Schedule scheduleCmd `cmd:"" help:"What anchors plan to broadcast, once or again and again."`
 	Extend   extendCmd   `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
-	Audit    auditCmd    `cmd:"" help:"Who changed what, when, why and from where; for staff."`
 	Audience audienceCmd `cmd:"" help:"Who watches a room: now, and minute by minute."`
 	Hot      hotCmd      `cmd:"" help:"The rooms that a crowd of viewers reads now, the most read first."`
 	Zone     zoneCmd     `cmd:"" help:"Zones: how they stand, and whether they take readers."`

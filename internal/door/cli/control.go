@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -167,7 +168,7 @@ func (s *session) controlled(a *greenroom.ControlResponse, err error) error {
 		if would.GetWouldEndSession() {
 			ends = "session " + strconv.FormatInt(would.GetSessionId(), 10)
 		}
-		seen, facts = would.GetControl(), append(facts, "dry run", "nothing was changed", "would end", ends)
+		seen, facts = would.GetControl(), append(facts, "dry run", "nothing was changed", "would end", ends, "viewers", watching(would))
 	}
 	text := []string{seen.GetState().String()}
 	if seen.GetReason() != "" {
@@ -177,6 +178,14 @@ func (s *session) controlled(a *greenroom.ControlResponse, err error) error {
 		return err
 	}
 	return s.inForce(a.GetInterventions())
+}
+
+// watching is how many would notice. Unknown is not none.
+func watching(f *greenroom.Foresight) string {
+	if f.Viewers == nil {
+		return "unknown: no node that counts them is heard"
+	}
+	return fmt.Sprintf("%d as of %s", f.GetViewers(), at(f.GetViewersAsOf()))
 }
 
 func (s *session) inForce(all []*greenroom.Intervention) error {

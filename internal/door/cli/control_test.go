@@ -10,7 +10,7 @@ func TestControl(t *testing.T) {
 	id := h.room()
 	h.ok(`^Nothing is in force in any such room.\n$`, "control", "list")
 	h.ok(`session \d+`, "room", "start", id)
-	h.ok(`(?s)dry run +nothing was changed\nwould end +session \d+\nviewers see +LOCKED: a raid\n.*LOCKED`, "control", "lock", id, "--reason", "a raid", "--dry-run")
+	h.ok(`(?s)dry run +nothing was changed\nwould end +session \d+\nviewers +unknown: .*\nviewers see +LOCKED: a raid\n.*LOCKED`, "control", "lock", id, "--reason", "a raid", "--dry-run")
 	h.ok(`^Nothing is in force.\n$`, "control", "show", id)
 	h.ok(`(?m)^viewers see +WARNED: language$`, "control", "warn", id, "--reason", "language", "--for", "30m")
 	h.ok(`(?m)^HIDDEN +`+when+` +- +ops +spam +seen by two$`, "control", "hide", id, "--reason", "spam", "--note", "seen by two")

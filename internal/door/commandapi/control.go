@@ -151,11 +151,11 @@ func foreseen(f command.Foresight, err error) (*controlAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	then := roomOf(f.Then)
-	return versioned(&managementv1.ControlResponse{
-		Room: roomOf(f.Was), Interventions: interventionsOf(f.Then),
-		Foresight: &managementv1.Foresight{WouldEndSession: f.Ends() != 0, SessionId: int64(f.Ends()), Control: then.GetControl()},
-	}, f.Was), nil
+	would := &managementv1.Foresight{WouldEndSession: f.Ends() != 0, SessionId: int64(f.Ends()), Control: roomOf(f.Then).GetControl()}
+	if f.Viewers.Known {
+		would.Viewers, would.ViewersAsOf = &f.Viewers.Online, wire.Time(f.Viewers.AsOf)
+	}
+	return versioned(&managementv1.ControlResponse{Room: roomOf(f.Was), Interventions: interventionsOf(f.Then), Foresight: would}, f.Was), nil
 }
 
 func roomOf(r *room.Room) *roomv1.Room {

@@ -57,6 +57,9 @@ func TestADryRunChangesNothing(t *testing.T) {
 	if dry.at("foresight", "would_end_session") != true || dry.at("foresight", "session_id") != session || dry.at("foresight", "control", "state") != "LOCKED" {
 		t.Errorf("foreseen: %s", dry.text)
 	}
+	if dry.at("foresight", "viewers") != nil {
+		t.Errorf("nobody can say who watches, and yet: %s", dry.text)
+	}
 	if dry.at("room", "control", "state") != "NORMAL" || dry.header.Get("ETag") != before.header.Get("ETag") {
 		t.Errorf("it shows %s at %s", dry.text, dry.header.Get("ETag"))
 	}
@@ -71,7 +74,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 	}
 	h.wantFault(h.do("POST", path+":unlock", "", then), fault.VersionConflict, "")
 	h.wantFault(h.do("POST", path+":start", ""), fault.RoomLocked, "")
-	if a := h.do("POST", path+":unlock", `{"dry_run":true}`); a.at("foresight", "control", "state") != "NORMAL" || a.at("room", "control", "state") != "LOCKED" {
+	if a := h.do("POST", path+":unlock", `{"dry_run":true}`); a.at("foresight", "control", "state") != "NORMAL" || a.at("room", "control", "state") != "LOCKED" || a.at("foresight", "viewers") != "0" {
 		t.Errorf("foreseen: %s", a.text)
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1/extendv1connect"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1/managementv1connect"
 	"github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1/opsv1connect"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/schedule/v1/schedulev1connect"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
@@ -66,6 +67,8 @@ type Callers interface {
 // Config is what a Door is made of.
 type Config struct {
 	Anchor *command.Anchor
+	// Planning is what anchors plan; it belongs to their role.
+	Planning *command.Planning
 	// Control is room control; nil in a process without the role, which does not know its paths.
 	Control *command.Control
 	// Extend is what hangs in rooms; nil in a process without the role, as Control.
@@ -153,6 +156,7 @@ func (d *Door) route() error {
 		return err
 	}
 	d.mux.Handle("/v1/", d.rest(rest))
+	d.mux.HandleFunc("/v1/anchors/{uid}/schedule.ics", readOnly(d.ical))
 	d.mux.Handle(grpchealth.NewHandler(health{d.Ready}))
 	reflector := grpcreflect.NewStaticReflector(names...)
 	d.mux.Handle(grpcreflect.NewHandlerV1(reflector))
@@ -182,13 +186,13 @@ type service struct {
 func (d *Door) services(options []connect.HandlerOption) []service {
 	path, handler := anchorv1connect.NewAnchorServiceHandler(&anchorHandler{d.Anchor}, options...)
 	out := []service{{anchorv1connect.AnchorServiceName, path, handler}}
+	path, handler = schedulev1connect.NewScheduleServiceHandler(&scheduleHandler{d.Planning}, options...)
+	out = append(out, service{schedulev1connect.ScheduleServiceName, path, handler})
 	path, handler = opsv1connect.NewOpsServiceHandler(&opsHandler{d.Zones, d.Switches}, options...)
 	out = append(out, service{opsv1connect.OpsServiceName, path, handler})
 	if d.Control != nil {
 		path, handler = managementv1connect.NewManagementServiceHandler(&controlHandler{d.Control}, options...)
 		out = append(out, service{managementv1connect.ManagementServiceName, path, handler})
-		path, handler = managementv1connect.NewAuditServiceHandler(&auditHandler{command.NewAudit(d.Anchor)}, options...)
-		out = append(out, service{managementv1connect.AuditServiceName, path, handler})
 	}
 	if d.Extend != nil {
 		path, handler = extendv1connect.NewExtendServiceHandler(&extendHandler{d.Extend}, options...)

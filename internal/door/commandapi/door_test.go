@@ -24,6 +24,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/door/commandapi"
+	"github.com/greenroomlive/greenroom/internal/flow/calendar"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
@@ -53,7 +54,7 @@ func open(t *testing.T, change func(*commandapi.Config)) *house {
 	h := &house{t: t, key: key, log: &syncBuffer{}, store: memory.NewRooms("test")}
 	h.anchor = command.NewAnchor(command.Config{Store: h.store, IDs: ident.NewMinter(1)})
 	cfg := commandapi.Config{
-		Anchor: h.anchor, Control: command.NewControl(h.anchor), Extend: command.NewExtend(h.anchor), Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
+		Anchor: h.anchor, Control: command.NewControl(h.anchor), Extend: command.NewExtend(h.anchor), Planning: command.NewPlanning(h.anchor, &calendar.Calendar{}), Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
 	if change != nil {

@@ -120,7 +120,8 @@ func (d *Door) check(x *exchange, message any) error {
 	first := violations.Violations[0].Proto
 	field := protovalidate.FieldPathString(first.GetField())
 	if x.rest {
-		field = strings.TrimPrefix(field, "room.") // the body of PATCH /v1/rooms/{id} is that field
+		// The body of PATCH /v1/rooms/{id} is the one field, that of a plan the other.
+		field = strings.TrimPrefix(strings.TrimPrefix(field, "room."), "plan.")
 	}
 	return fault.InvalidArgument.New("%s: %s", field, first.GetMessage()).With("field", field)
 }

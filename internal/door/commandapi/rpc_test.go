@@ -28,6 +28,7 @@ import (
 	faultv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/fault/v1"
 	managementv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1"
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
+	schedulev1 "github.com/greenroomlive/greenroom/api/gen/greenroom/schedule/v1"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/door/commandapi"
@@ -38,7 +39,7 @@ func restPaths(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
 	var out []string
-	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, extendv1.File_greenroom_extend_v1_extend_proto, managementv1.File_greenroom_management_v1_management_proto, managementv1.File_greenroom_management_v1_audit_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
+	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, extendv1.File_greenroom_extend_v1_extend_proto, managementv1.File_greenroom_management_v1_management_proto, schedulev1.File_greenroom_schedule_v1_schedule_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {
 			rule := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)

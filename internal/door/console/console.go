@@ -25,7 +25,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
@@ -144,7 +143,7 @@ func (c *Console) playlist(id string) string {
 }
 
 func (c *Console) meta(r *http.Request, caller command.Caller) command.Meta {
-	m := command.Meta{Caller: caller, IdempotencyKey: r.PostFormValue("once"), CommandID: requestID(r.Context()), Door: "console", From: auth.Address(r)}
+	m := command.Meta{Caller: caller, IdempotencyKey: r.PostFormValue("once"), CommandID: requestID(r.Context())}
 	if c.Traceparent != nil {
 		m.Traceparent = c.Traceparent(r.Context())
 	}

@@ -49,6 +49,7 @@ type controlForm struct {
 	Title   string
 	Level   levelView
 	Ends    ident.SessionID
+	Viewers command.Viewers
 	Lengths []time.Duration
 	// Reason, Note and Length are as they were sent.
 	Reason, Note string
@@ -108,7 +109,7 @@ func (c *Console) foresee(r *http.Request, caller command.Caller) (any, error) {
 		return nil, err
 	}
 	sent, _ := order(r) // a form that is shown anew keeps what can be kept
-	return controlForm{Room: id, Title: f.Was.Title, Level: level, Ends: f.Ends(), Lengths: lengths,
+	return controlForm{Room: id, Title: f.Was.Title, Level: level, Ends: f.Ends(), Viewers: f.Viewers, Lengths: lengths,
 		Reason: sent.Reason, Note: sent.Note, Length: sent.For}, nil
 }
 

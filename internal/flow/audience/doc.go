@@ -21,5 +21,8 @@
 // Failure: a broker that is gone leaves every node with its own viewers and the others' last word, which ends as if
 // they had died. A full node refuses new viewers (OVERLOADED) and goes on counting those it has.
 //
+// A process without viewers that must know who is online has a Listener: it hears what the nodes tell each other, and says
+// "unknown" while it hears none.
+//
 // It never keeps a viewer's id, only a hash of it, and holds no rule about rooms.
 package audience

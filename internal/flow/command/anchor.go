@@ -32,6 +32,8 @@ type Config struct {
 	// Random fills key secrets; crypto/rand in production, a seeded source in simulations.
 	Random func([]byte)
 	Terms  room.Terms
+	// Audience is asked by dry runs of room control; nil: nobody can say.
+	Audience Audience
 }
 
 // DefaultTerms are those of the contract.
@@ -44,11 +46,13 @@ type Anchor struct {
 	clock  func() time.Time
 	random func([]byte)
 	terms  room.Terms
+
+	audience Audience // nil: nobody can say
 }
 
 // NewAnchor wires the commands; Clock, Random and Terms have defaults.
 func NewAnchor(c Config) *Anchor {
-	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms}
+	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms, audience: c.Audience}
 	if a.clock == nil {
 		a.clock = time.Now
 	}
@@ -68,36 +72,30 @@ type Meta struct {
 	IdempotencyKey string
 	// IfMatch is the version the writer saw; 0 for no condition.
 	IfMatch ident.Version
-	// CommandID names the command in events, logs and the audit log; empty: one is made.
+	// CommandID names the command in events and logs; empty: one is made.
 	CommandID string
-	// Door is where the command came in, From the client's address there.
-	Door, From string
 	// Traceparent is the W3C trace context the command runs under.
 	Traceparent string
 }
 
 func (a *Anchor) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }
 
-func (a *Anchor) name(m *Meta) {
+// by says who causes a change; the command id is made when the caller gave none.
+func (a *Anchor) by(m Meta) room.By {
 	if m.CommandID == "" {
 		var b [8]byte
 		a.random(b[:])
 		m.CommandID = hex.EncodeToString(b[:])
 	}
-}
-
-// by says who causes a change; the command gets an id when the caller gave it none.
-func (a *Anchor) by(m *Meta) room.By {
-	a.name(m)
 	return room.By{Now: a.now(), Actor: m.Caller.Subject, Cause: m.CommandID, Traceparent: m.Traceparent}
 }
 
 // change is the frame of every command on an existing room: load, check the caller and the
 // condition, decide, save. The result is the room as it was committed.
-func (a *Anchor) change(ctx context.Context, m Meta, name string, id ident.RoomID, decide func(tx Tx, r *room.Room, by room.By) error) (*room.Room, error) {
-	by := a.by(&m)
+func (a *Anchor) change(ctx context.Context, m Meta, id ident.RoomID, decide func(tx Tx, r *room.Room, by room.By) error) (*room.Room, error) {
+	by := a.by(m)
 	var done *room.Room
-	err := a.write(ctx, m, name, func(tx Tx) error {
+	err := a.store.Write(ctx, func(tx Tx) error {
 		r, err := a.open(tx, m, id)
 		if err != nil {
 			return err

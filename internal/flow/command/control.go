@@ -4,6 +4,7 @@ package command
 
 import (
 	"context"
+	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
@@ -52,6 +53,14 @@ func (c *Control) Lift(ctx context.Context, m Meta, id ident.RoomID, level view.
 type Foresight struct {
 	// Was is the room as it is committed, Then as it would be; neither may be saved.
 	Was, Then *room.Room
+	Viewers   Viewers
+}
+
+// Viewers is how many watch a room, as of a moment. Not Known: nobody can say, which is not to say that nobody watches.
+type Viewers struct {
+	Online int64
+	AsOf   time.Time
+	Known  bool
 }
 
 // Ends is the session that would end; 0 for none.
@@ -85,8 +94,8 @@ func (c *Control) foresee(ctx context.Context, m Meta, id ident.RoomID, decide f
 	if err := m.Caller.mustBePrivileged("room control"); err != nil {
 		return Foresight{}, err
 	}
-	by := c.anchor.by(&m)
-	return read(ctx, c.anchor, func(rd Reader) (f Foresight, err error) {
+	by := c.anchor.by(m)
+	f, err := read(ctx, c.anchor, func(rd Reader) (f Foresight, err error) {
 		if f.Was, err = c.anchor.open(rd, m, id); err != nil {
 			return f, err
 		}
@@ -95,6 +104,21 @@ func (c *Control) foresee(ctx context.Context, m Meta, id ident.RoomID, decide f
 		}
 		return f, decide(f.Then, by)
 	})
+	if err == nil {
+		f.Viewers = c.anchor.viewers(f.Was, by.Now)
+	}
+	return f, err
+}
+
+// viewers is how many watch a room now. One that is off the air has none.
+func (a *Anchor) viewers(r *room.Room, now time.Time) (v Viewers) {
+	if r.Session == nil {
+		return Viewers{AsOf: now, Known: true}
+	}
+	if a.audience != nil {
+		v.Online, v.AsOf, v.Known = a.audience.Online(r.ID, r.Session.ID)
+	}
+	return v
 }
 
 // Get is a room with its interventions, as committed.
@@ -123,7 +147,7 @@ func (c *Control) change(ctx context.Context, m Meta, name string, id ident.Room
 	if err := m.Caller.mustBePrivileged("room control"); err != nil {
 		return nil, err
 	}
-	by := c.anchor.by(&m)
+	by := c.anchor.by(m)
 	return remembered(ctx, c.anchor, m, name, []any{id, m.IfMatch, request}, func(tx Tx) (*room.Room, error) {
 		r, err := c.anchor.open(tx, m, id)
 		if err != nil {

@@ -100,3 +100,34 @@ func TestAnInterventionIsRemembered(t *testing.T) {
 		t.Errorf("lifted: %+v", lifted.Interventions)
 	}
 }
+
+// told is an audience of which the test says how many they are; nil: nobody can say.
+type told map[ident.SessionID]int64
+
+func (a told) Online(_ ident.RoomID, s ident.SessionID) (int64, time.Time, bool) {
+	n, known := a[s]
+	return n, time.Time{}, known
+}
+
+func TestADryRunSaysHowManyWatch(t *testing.T) {
+	w, audience := newWorld(t), told{}
+	w.anchor = command.NewAnchor(command.Config{Store: w.store, IDs: ident.NewMinter(1), Clock: w.clock, Audience: audience})
+	control, id := command.NewControl(w.anchor), w.create(room.Reject)
+	viewers := func() command.Viewers {
+		t.Helper()
+		f, err := control.ForeseeIntervene(w.ctx(), ops, id, view.Locked, raid)
+		return must(w, f, err).Viewers
+	}
+	if got := viewers(); got != (command.Viewers{AsOf: w.clock(), Known: true}) {
+		t.Errorf("off the air: %+v", got)
+	}
+	r, err := w.anchor.StartRoom(w.ctx(), ops, id)
+	session := must(w, r, err).Session.ID
+	if got := viewers(); got.Known {
+		t.Errorf("nobody can say, and yet: %+v", got)
+	}
+	audience[session] = 12_345
+	if got := viewers(); !got.Known || got.Online != 12_345 {
+		t.Errorf("of 12,345: %+v", got)
+	}
+}

@@ -45,7 +45,6 @@ func (l *Lifts) Run(ctx context.Context) error {
 
 // deferred is one kind of what was put off: who owns it, how it is found, and what its time does to a room.
 type deferred struct {
-	name  string // of the command that its time is
 	owner ownership.Role
 	find  func(Reader, time.Time, int) ([]ident.RoomID, error)
 	turn  func(*room.Room, room.By) (any bool)
@@ -53,8 +52,8 @@ type deferred struct {
 
 // kinds is all that is put off.
 var kinds = []deferred{
-	{"LiftDue", management, Reader.ControlDue, (*room.Room).LiftDue},
-	{"TurnBadges", extending, Reader.ExtensionDue, (*room.Room).TurnBadges},
+	{management, Reader.ControlDue, (*room.Room).LiftDue},
+	{extending, Reader.ExtensionDue, (*room.Room).TurnBadges},
 }
 
 // Sweep does what is due now, room by room; a room that fails is left for the next sweep and holds up no other.
@@ -67,14 +66,19 @@ func (l *Lifts) Sweep(ctx context.Context) error {
 }
 
 func (l *Lifts) sweep(ctx context.Context, d deferred) error {
+	return sweep(ctx, l.anchor, d.find, func(id ident.RoomID) error { return l.turn(ctx, id, d) })
+}
+
+// sweep turns what is found due until nothing is.
+func sweep(ctx context.Context, a *Anchor, find func(Reader, time.Time, int) ([]ident.RoomID, error), turn func(ident.RoomID) error) error {
 	for {
-		due, err := read(ctx, l.anchor, func(rd Reader) ([]ident.RoomID, error) { return d.find(rd, l.anchor.now(), sweepBatch) })
+		due, err := read(ctx, a, func(rd Reader) ([]ident.RoomID, error) { return find(rd, a.now(), sweepBatch) })
 		if err != nil {
 			return err
 		}
 		var failed []error
 		for _, id := range due {
-			err := l.turn(ctx, id, d)
+			err := turn(id)
 			if errors.Is(err, fault.StoreUnavailable) {
 				return err // it takes nothing: asked once
 			}
@@ -89,9 +93,8 @@ func (l *Lifts) sweep(ctx context.Context, d deferred) error {
 }
 
 func (l *Lifts) turn(ctx context.Context, id ident.RoomID, d deferred) error {
-	m := Meta{Caller: Caller{Subject: "expiry"}, Door: byClock}
-	by := l.anchor.by(&m)
-	return l.anchor.write(ctx, m, d.name, func(tx Tx) error {
+	by := l.anchor.by(Meta{Caller: Caller{Subject: "expiry"}})
+	return l.anchor.store.Write(ctx, func(tx Tx) error {
 		r, err := tx.Room(id)
 		if err != nil {
 			return err

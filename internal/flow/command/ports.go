@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"time"
 
-	"github.com/greenroomlive/greenroom/internal/core/audit"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
 	"github.com/greenroomlive/greenroom/internal/core/room"
@@ -43,6 +42,12 @@ type Reader interface {
 	ControlDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// ExtensionDue lists rooms that have a badge whose window begins or ends at or before now.
 	ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error)
+	// Schedule loads what is planned in a room; empty for a room that plans nothing.
+	Schedule(id ident.RoomID) (*room.Schedule, error)
+	// Schedules pages by room, above after, through those that plan anything; anchor 0 is everybody.
+	Schedules(anchor ident.AnchorID, after ident.RoomID, limit int) ([]PlannedIn, error)
+	// ScheduleDue lists rooms that have a reminder which is due at or before now.
+	ScheduleDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// Controlled pages by id, above after, through the rooms whose strongest intervention is state; NORMAL: that have any.
 	Controlled(state view.ControlState, after ident.RoomID, limit int) ([]*room.Room, error)
 
@@ -54,13 +59,6 @@ type Reader interface {
 	PeopleDue(now time.Time, limit int) ([]DuePerson, error)
 	// Rules are those of a place; version 0 when nobody ever set any.
 	Rules(place ident.RoomID) (*room.Rules, error)
-
-	// AuditAfter lists pages of the audit log, the oldest first: the first of them holds the entry after+1. A page is
-	// given out as it stands in the store, damaged or not.
-	AuditAfter(after int64, limit int) ([]audit.Page, error)
-	// AuditBefore lists pages that hold entries of the time from until to, the newest first, none newer than that of
-	// the entry before before (0: from the newest). A zero time is no bound.
-	AuditBefore(before int64, from, to time.Time, limit int) ([]audit.Page, error)
 }
 
 // DuePerson is one for whom it is time.
@@ -76,6 +74,9 @@ type Tx interface {
 	// The write guard checks every changed column against the role (FIELD_NOT_OWNED). A room
 	// that changed since it was loaded is VERSION_CONFLICT.
 	SaveRoom(role ownership.Role, r *room.Room) error
+	// SaveSchedule writes what is planned in the room. Whoever loaded both and saves both writes over what was loaded:
+	// the room's version speaks for its schedule.
+	SaveSchedule(role ownership.Role, r *room.Room, s *room.Schedule) error
 	SaveKey(role ownership.Role, k room.Key) error
 	SaveAreaTree(role ownership.Role, t *room.AreaTree) error
 	// SavePeople writes the entries that changed; their event is the place's, and saved with it.
@@ -85,9 +86,19 @@ type Tx interface {
 	// Answer finds what an idempotency key was answered before; false when it is new or expired at now.
 	Answer(id AnswerID, now time.Time) (Answer, bool, error)
 	SaveAnswer(id AnswerID, a Answer) error
-	// Record puts an entry into the audit log with the transaction; behind which other, the store decides, at once or
-	// after the commit. Entries are never changed and never deleted.
-	Record(e *audit.Entry) error
+}
+
+// PlannedIn is what is planned in a room.
+type PlannedIn struct {
+	Room     ident.RoomID
+	Schedule view.Schedule
+}
+
+// Audience says how many watch. It is the C side's, and told to who is about to intervene; nothing else is decided by
+// it. Answers from memory, for any number of callers.
+type Audience interface {
+	// Online is the viewers of a session, as of a moment not long ago. known is false when nobody can say.
+	Online(room ident.RoomID, session ident.SessionID) (viewers int64, asOf time.Time, known bool)
 }
 
 // AnswerID is a hash of the caller, the command and the Idempotency-Key.

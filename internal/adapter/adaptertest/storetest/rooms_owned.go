@@ -93,6 +93,13 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 	stop := onRoom(live, func(r *room.Room) error { r.Stop(w.by()); return nil })
 	lock := onRoom(idle, func(r *room.Room) error { return r.Intervene(w.by(), view.Locked, room.Order{Reason: "a raid"}) })
 	hang := onRoom(idle, func(r *room.Room) error { return r.Announce(w.by(), "moved") })
+	plan := func(tx command.Tx, by ownership.Role) error {
+		r, err := tx.Room(idle)
+		if err != nil {
+			return err
+		}
+		return tx.SaveSchedule(by, r, &room.Schedule{Schedule: view.Schedule{Plans: []view.Plan{{ID: 1}}}})
+	}
 	onKey := func(do func(*room.Key)) ownedWrite {
 		return func(tx command.Tx, by ownership.Role) error {
 			k := key
@@ -122,6 +129,7 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 		"session.ended_at": stop, "session.end_reason": stop, "session.lease_until": renew,
 		"room_control.room_id": lock, "room_control.state": lock, "room_control.interventions": lock, "room_control.due_at": lock,
 		"room_extension.room_id": hang, "room_extension.content": hang, "room_extension.due_at": hang,
+		"room_schedule.room_id": plan, "room_schedule.content": plan, "room_schedule.due_at": plan,
 		"stream_key.id": another, "stream_key.room_id": another, "stream_key.created_at": another,
 		"stream_key.label":      onKey(func(k *room.Key) { k.Label = "x" }),
 		"stream_key.hash":       onKey(func(k *room.Key) { k.Hash[0]++ }),

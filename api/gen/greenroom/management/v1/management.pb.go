@@ -358,7 +358,11 @@ type Foresight struct {
 	// The session that would end; 0 for none.
 	SessionId int64 `protobuf:"varint,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// What viewers would see.
-	Control       *v1.Control `protobuf:"bytes,3,opt,name=control,proto3" json:"control,omitempty"`
+	Control *v1.Control `protobuf:"bytes,3,opt,name=control,proto3" json:"control,omitempty"`
+	// How many watch now. Unset: nobody can say, which is not to say that nobody watches.
+	Viewers *int64 `protobuf:"varint,4,opt,name=viewers,proto3,oneof" json:"viewers,omitempty"`
+	// The moment of which that is the count; all viewers' nodes have been heard up to it.
+	ViewersAsOf   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=viewers_as_of,json=viewersAsOf,proto3" json:"viewers_as_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -410,6 +414,20 @@ func (x *Foresight) GetSessionId() int64 {
 func (x *Foresight) GetControl() *v1.Control {
 	if x != nil {
 		return x.Control
+	}
+	return nil
+}
+
+func (x *Foresight) GetViewers() int64 {
+	if x != nil && x.Viewers != nil {
+		return *x.Viewers
+	}
+	return 0
+}
+
+func (x *Foresight) GetViewersAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ViewersAsOf
 	}
 	return nil
 }
@@ -723,12 +741,16 @@ const file_greenroom_management_v1_management_proto_rawDesc = "" +
 	"\vLiftRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12\x17\n" +
-	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\x8c\x01\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\xf7\x01\n" +
 	"\tForesight\x12*\n" +
 	"\x11would_end_session\x18\x01 \x01(\bR\x0fwouldEndSession\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\x03R\tsessionId\x124\n" +
-	"\acontrol\x18\x03 \x01(\v2\x1a.greenroom.room.v1.ControlR\acontrol\"\xcd\x01\n" +
+	"\acontrol\x18\x03 \x01(\v2\x1a.greenroom.room.v1.ControlR\acontrol\x12\x1d\n" +
+	"\aviewers\x18\x04 \x01(\x03H\x00R\aviewers\x88\x01\x01\x12>\n" +
+	"\rviewers_as_of\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vviewersAsOfB\n" +
+	"\n" +
+	"\b_viewers\"\xcd\x01\n" +
 	"\x0fControlResponse\x12+\n" +
 	"\x04room\x18\x01 \x01(\v2\x17.greenroom.room.v1.RoomR\x04room\x12K\n" +
 	"\rinterventions\x18\x02 \x03(\v2%.greenroom.management.v1.InterventionR\rinterventions\x12@\n" +
@@ -796,38 +818,39 @@ var file_greenroom_management_v1_management_proto_depIdxs = []int32{
 	11, // 2: greenroom.management.v1.Intervention.until:type_name -> google.protobuf.Timestamp
 	11, // 3: greenroom.management.v1.InterveneRequest.until:type_name -> google.protobuf.Timestamp
 	12, // 4: greenroom.management.v1.Foresight.control:type_name -> greenroom.room.v1.Control
-	13, // 5: greenroom.management.v1.ControlResponse.room:type_name -> greenroom.room.v1.Room
-	0,  // 6: greenroom.management.v1.ControlResponse.interventions:type_name -> greenroom.management.v1.Intervention
-	4,  // 7: greenroom.management.v1.ControlResponse.foresight:type_name -> greenroom.management.v1.Foresight
-	13, // 8: greenroom.management.v1.Controlled.room:type_name -> greenroom.room.v1.Room
-	0,  // 9: greenroom.management.v1.Controlled.interventions:type_name -> greenroom.management.v1.Intervention
-	10, // 10: greenroom.management.v1.ListControlledRequest.state:type_name -> greenroom.room.v1.Control.State
-	7,  // 11: greenroom.management.v1.ListControlledResponse.rooms:type_name -> greenroom.management.v1.Controlled
-	1,  // 12: greenroom.management.v1.ManagementService.Warn:input_type -> greenroom.management.v1.InterveneRequest
-	3,  // 13: greenroom.management.v1.ManagementService.Unwarn:input_type -> greenroom.management.v1.LiftRequest
-	2,  // 14: greenroom.management.v1.ManagementService.Cut:input_type -> greenroom.management.v1.CutRequest
-	3,  // 15: greenroom.management.v1.ManagementService.Uncut:input_type -> greenroom.management.v1.LiftRequest
-	1,  // 16: greenroom.management.v1.ManagementService.Hide:input_type -> greenroom.management.v1.InterveneRequest
-	3,  // 17: greenroom.management.v1.ManagementService.Unhide:input_type -> greenroom.management.v1.LiftRequest
-	1,  // 18: greenroom.management.v1.ManagementService.Lock:input_type -> greenroom.management.v1.InterveneRequest
-	3,  // 19: greenroom.management.v1.ManagementService.Unlock:input_type -> greenroom.management.v1.LiftRequest
-	6,  // 20: greenroom.management.v1.ManagementService.GetControl:input_type -> greenroom.management.v1.GetControlRequest
-	8,  // 21: greenroom.management.v1.ManagementService.ListControlled:input_type -> greenroom.management.v1.ListControlledRequest
-	5,  // 22: greenroom.management.v1.ManagementService.Warn:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 23: greenroom.management.v1.ManagementService.Unwarn:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 24: greenroom.management.v1.ManagementService.Cut:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 25: greenroom.management.v1.ManagementService.Uncut:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 26: greenroom.management.v1.ManagementService.Hide:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 27: greenroom.management.v1.ManagementService.Unhide:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 28: greenroom.management.v1.ManagementService.Lock:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 29: greenroom.management.v1.ManagementService.Unlock:output_type -> greenroom.management.v1.ControlResponse
-	7,  // 30: greenroom.management.v1.ManagementService.GetControl:output_type -> greenroom.management.v1.Controlled
-	9,  // 31: greenroom.management.v1.ManagementService.ListControlled:output_type -> greenroom.management.v1.ListControlledResponse
-	22, // [22:32] is the sub-list for method output_type
-	12, // [12:22] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 5: greenroom.management.v1.Foresight.viewers_as_of:type_name -> google.protobuf.Timestamp
+	13, // 6: greenroom.management.v1.ControlResponse.room:type_name -> greenroom.room.v1.Room
+	0,  // 7: greenroom.management.v1.ControlResponse.interventions:type_name -> greenroom.management.v1.Intervention
+	4,  // 8: greenroom.management.v1.ControlResponse.foresight:type_name -> greenroom.management.v1.Foresight
+	13, // 9: greenroom.management.v1.Controlled.room:type_name -> greenroom.room.v1.Room
+	0,  // 10: greenroom.management.v1.Controlled.interventions:type_name -> greenroom.management.v1.Intervention
+	10, // 11: greenroom.management.v1.ListControlledRequest.state:type_name -> greenroom.room.v1.Control.State
+	7,  // 12: greenroom.management.v1.ListControlledResponse.rooms:type_name -> greenroom.management.v1.Controlled
+	1,  // 13: greenroom.management.v1.ManagementService.Warn:input_type -> greenroom.management.v1.InterveneRequest
+	3,  // 14: greenroom.management.v1.ManagementService.Unwarn:input_type -> greenroom.management.v1.LiftRequest
+	2,  // 15: greenroom.management.v1.ManagementService.Cut:input_type -> greenroom.management.v1.CutRequest
+	3,  // 16: greenroom.management.v1.ManagementService.Uncut:input_type -> greenroom.management.v1.LiftRequest
+	1,  // 17: greenroom.management.v1.ManagementService.Hide:input_type -> greenroom.management.v1.InterveneRequest
+	3,  // 18: greenroom.management.v1.ManagementService.Unhide:input_type -> greenroom.management.v1.LiftRequest
+	1,  // 19: greenroom.management.v1.ManagementService.Lock:input_type -> greenroom.management.v1.InterveneRequest
+	3,  // 20: greenroom.management.v1.ManagementService.Unlock:input_type -> greenroom.management.v1.LiftRequest
+	6,  // 21: greenroom.management.v1.ManagementService.GetControl:input_type -> greenroom.management.v1.GetControlRequest
+	8,  // 22: greenroom.management.v1.ManagementService.ListControlled:input_type -> greenroom.management.v1.ListControlledRequest
+	5,  // 23: greenroom.management.v1.ManagementService.Warn:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 24: greenroom.management.v1.ManagementService.Unwarn:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 25: greenroom.management.v1.ManagementService.Cut:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 26: greenroom.management.v1.ManagementService.Uncut:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 27: greenroom.management.v1.ManagementService.Hide:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 28: greenroom.management.v1.ManagementService.Unhide:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 29: greenroom.management.v1.ManagementService.Lock:output_type -> greenroom.management.v1.ControlResponse
+	5,  // 30: greenroom.management.v1.ManagementService.Unlock:output_type -> greenroom.management.v1.ControlResponse
+	7,  // 31: greenroom.management.v1.ManagementService.GetControl:output_type -> greenroom.management.v1.Controlled
+	9,  // 32: greenroom.management.v1.ManagementService.ListControlled:output_type -> greenroom.management.v1.ListControlledResponse
+	23, // [23:33] is the sub-list for method output_type
+	13, // [13:23] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_management_v1_management_proto_init() }
@@ -835,6 +858,7 @@ func file_greenroom_management_v1_management_proto_init() {
 	if File_greenroom_management_v1_management_proto != nil {
 		return
 	}
+	file_greenroom_management_v1_management_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

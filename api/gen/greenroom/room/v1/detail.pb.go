@@ -79,7 +79,9 @@ type Detail struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	People []*Person              `protobuf:"bytes,1,rep,name=people,proto3" json:"people,omitempty"`
 	// Unset: they did not change.
-	Rules         *Rules `protobuf:"bytes,2,opt,name=rules,proto3" json:"rules,omitempty"`
+	Rules *Rules `protobuf:"bytes,2,opt,name=rules,proto3" json:"rules,omitempty"`
+	// Unset: it did not change.
+	Schedule      *Schedule `protobuf:"bytes,3,opt,name=schedule,proto3" json:"schedule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -124,6 +126,13 @@ func (x *Detail) GetPeople() []*Person {
 func (x *Detail) GetRules() *Rules {
 	if x != nil {
 		return x.Rules
+	}
+	return nil
+}
+
+func (x *Detail) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
 	}
 	return nil
 }
@@ -379,10 +388,11 @@ var File_greenroom_room_v1_detail_proto protoreflect.FileDescriptor
 
 const file_greenroom_room_v1_detail_proto_rawDesc = "" +
 	"\n" +
-	"\x1egreenroom/room/v1/detail.proto\x12\x11greenroom.room.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"k\n" +
+	"\x1egreenroom/room/v1/detail.proto\x12\x11greenroom.room.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a greenroom/room/v1/schedule.proto\"\xa4\x01\n" +
 	"\x06Detail\x121\n" +
 	"\x06people\x18\x01 \x03(\v2\x19.greenroom.room.v1.PersonR\x06people\x12.\n" +
-	"\x05rules\x18\x02 \x01(\v2\x18.greenroom.room.v1.RulesR\x05rules\"\x9c\x02\n" +
+	"\x05rules\x18\x02 \x01(\v2\x18.greenroom.room.v1.RulesR\x05rules\x127\n" +
+	"\bschedule\x18\x03 \x01(\v2\x1b.greenroom.room.v1.ScheduleR\bschedule\"\x9c\x02\n" +
 	"\x06Person\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x122\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1e.greenroom.room.v1.Person.RoleR\x04role\x129\n" +
@@ -431,22 +441,24 @@ var file_greenroom_room_v1_detail_proto_goTypes = []any{
 	(*Person)(nil),                // 2: greenroom.room.v1.Person
 	(*Sanction)(nil),              // 3: greenroom.room.v1.Sanction
 	(*Rules)(nil),                 // 4: greenroom.room.v1.Rules
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Schedule)(nil),              // 5: greenroom.room.v1.Schedule
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_greenroom_room_v1_detail_proto_depIdxs = []int32{
 	2, // 0: greenroom.room.v1.Detail.people:type_name -> greenroom.room.v1.Person
 	4, // 1: greenroom.room.v1.Detail.rules:type_name -> greenroom.room.v1.Rules
-	0, // 2: greenroom.room.v1.Person.role:type_name -> greenroom.room.v1.Person.Role
-	5, // 3: greenroom.room.v1.Person.role_until:type_name -> google.protobuf.Timestamp
-	3, // 4: greenroom.room.v1.Person.mute:type_name -> greenroom.room.v1.Sanction
-	3, // 5: greenroom.room.v1.Person.ban:type_name -> greenroom.room.v1.Sanction
-	5, // 6: greenroom.room.v1.Sanction.since:type_name -> google.protobuf.Timestamp
-	5, // 7: greenroom.room.v1.Sanction.until:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5, // 2: greenroom.room.v1.Detail.schedule:type_name -> greenroom.room.v1.Schedule
+	0, // 3: greenroom.room.v1.Person.role:type_name -> greenroom.room.v1.Person.Role
+	6, // 4: greenroom.room.v1.Person.role_until:type_name -> google.protobuf.Timestamp
+	3, // 5: greenroom.room.v1.Person.mute:type_name -> greenroom.room.v1.Sanction
+	3, // 6: greenroom.room.v1.Person.ban:type_name -> greenroom.room.v1.Sanction
+	6, // 7: greenroom.room.v1.Sanction.since:type_name -> google.protobuf.Timestamp
+	6, // 8: greenroom.room.v1.Sanction.until:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_detail_proto_init() }
@@ -454,6 +466,7 @@ func file_greenroom_room_v1_detail_proto_init() {
 	if File_greenroom_room_v1_detail_proto != nil {
 		return
 	}
+	file_greenroom_room_v1_schedule_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
