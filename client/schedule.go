@@ -2,6 +2,8 @@ package greenroom
 
 import (
 	"context"
+	"net/url"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -64,4 +66,21 @@ func (c *Client) Occurrences(ctx context.Context, room int64, from, to time.Time
 	}
 	a, err := call(ctx, c, c.schedule.ListOccurrences, req, nil)
 	return a.GetOccurrences(), err
+}
+
+// SoonPage is a page of the planned broadcasts that begin next.
+type SoonPage = roomv1.ListSoonResponse
+
+// Soon reads the planned broadcasts of which viewers were reminded and that have not begun, the next one first: a page of
+// size 1 to 200, 0 for the server's choice, behind the one that token ended.
+func (c *Client) Soon(ctx context.Context, size int, token string) (*SoonPage, error) {
+	values := url.Values{}
+	if size != 0 {
+		values.Set("page_size", strconv.Itoa(size))
+	}
+	if token != "" {
+		values.Set("page_token", token)
+	}
+	got, _, err := read[roomv1.ListSoonResponse](ctx, c, request{path: "/v1/soon", query: values})
+	return got, err
 }

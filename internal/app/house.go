@@ -144,7 +144,7 @@ func (h *house) process() *process {
 	if h.canary != nil {
 		p.door(h.canary.Run)
 	}
-	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Audience: h.corridor.Counting, Ready: h.zone.ready, Log: h.log, Admissions: h.admissions}
+	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Audience: h.corridor.Counting, Soon: h.corridor.Soon, Ready: h.zone.ready, Log: h.log, Admissions: h.admissions}
 	p.door(queryapi.NewHTTP(reads, h.at.query).Run, queryapi.NewGRPC(reads, h.at.grpc).Run)
 	p.door(func(ctx context.Context) error { return h.door.Run(ctx, h.at.command) })
 	p.door(func(ctx context.Context) error { return serveAdmin(ctx, h.at.admin, h.metrics, h.zone.ready) })

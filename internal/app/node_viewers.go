@@ -50,7 +50,7 @@ func (n *fleetNode) openViewers() error {
 		return v.Ready()
 	}
 	n.readiness = append(n.readiness, ready)
-	reads := queryapi.Config{Rooms: v.Reads, Feed: v.Feed, Search: v.Search, Audience: v.Counting, Ready: ready, Log: n.log, Admissions: admissions}
+	reads := queryapi.Config{Rooms: v.Reads, Feed: v.Feed, Search: v.Search, Audience: v.Counting, Soon: v.Soon, Ready: ready, Log: n.log, Admissions: admissions}
 	n.door(queryapi.NewHTTP(reads, n.at.query).Run, queryapi.NewGRPC(reads, n.at.grpc).Run)
 	n.internals = append(n.internals, ingestapi.New(ingestapi.Config{Zone: n.Zone, Node: zoneNode{n}, Ops: v.ops, Log: n.log}))
 	n.metrics.watchProjection(&v.projections)

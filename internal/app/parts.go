@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
+	"github.com/greenroomlive/greenroom/internal/flow/soon"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
@@ -154,6 +155,7 @@ type viewing struct {
 	Search   *search.Search
 	Feed     *feed.Hub
 	Counting *counting.Engine
+	Soon     *soon.Board
 
 	fresh following
 }
@@ -164,6 +166,7 @@ type shownViews interface {
 	search.Views
 	feed.Store
 	query.History
+	soon.Store
 }
 
 func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
@@ -178,6 +181,7 @@ func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 		Ready: func() bool { return v.Ready() == nil },
 	})
 	v.Counting = newCounting(c, v)
+	v.Soon = soon.New(views, c.Clock, c.Logger)
 	return v
 }
 
@@ -187,7 +191,7 @@ func newChart(c CorridorConfig, store chart.Store, v *viewing) *chart.Recorder {
 }
 
 func (v *viewing) run(ctx context.Context) error {
-	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run, v.Counting.Run, v.Counting.RunTelling)
+	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run, v.Counting.Run, v.Counting.RunTelling, v.Soon.Run)
 }
 
 // Changed is project.Audience: first L1, then the feed, so that whoever follows the feed and asks finds at

@@ -49,6 +49,7 @@ var reads = [][]string{
 	{"GET", "/v1/anchors/{uid}/rooms", "The rooms of an anchor."},
 	{"GET", "/v1/live?area=&tag=&language=&sort=online|started&page_size=&page_token=", "Rooms on air; a page token pins a snapshot."},
 	{"GET", "/v1/live:ids", "The ids of all rooms on air, streamed."},
+	{"GET", "/v1/soon?page_size=&page_token=", "Planned broadcasts of which viewers were reminded and that have not begun, the next one first."},
 	{"GET", "/v1/search?q=&live=&area=&language=&page_size=&page_token=", "Rooms by words, prefixes, #tags and @anchors, those on air first."},
 	{"GET", "/v1/feed?after=&rooms=&types=&heartbeat=", "Events from a cursor on, as SSE or NDJSON by the Accept header."},
 	{"GET", "/v1/rooms/{id}/audience?session_id=&from=&to=&page_size=&page_token=", "Who watches now, and the history per minute."},

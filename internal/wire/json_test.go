@@ -193,6 +193,8 @@ func genDetail() *rapid.Generator[view.Detail] {
 		var s view.Schedule
 		for range rapid.IntRange(0, 2).Draw(t, "plans") {
 			s.Plans = append(s.Plans, plan.Draw(t, "plan"))
+			s.Soon = append(s.Soon, view.Occurrence{Plan: ident.PlanID(rapid.Int64().Draw(t, "plan")), Title: text().Draw(t, "title"), Original: text().Draw(t, "original"),
+				Start: moment().Draw(t, "start"), End: moment().Draw(t, "end")})
 		}
 		return &s
 	})

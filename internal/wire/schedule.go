@@ -17,6 +17,9 @@ func Schedule(s *view.Schedule) *roomv1.Schedule {
 	for i := range s.Plans {
 		m.Plans = append(m.Plans, plan(&s.Plans[i]))
 	}
+	for i := range s.Soon {
+		m.Soon = append(m.Soon, Occurrence(0, &s.Soon[i])) // the room is said where the schedule is
+	}
 	return m
 }
 
@@ -28,6 +31,11 @@ func GoSchedule(m *roomv1.Schedule) *view.Schedule {
 	s := &view.Schedule{}
 	for _, each := range m.GetPlans() {
 		s.Plans = append(s.Plans, goPlan(each))
+	}
+	for _, o := range m.GetSoon() {
+		s.Soon = append(s.Soon, view.Occurrence{
+			Plan: ident.PlanID(o.GetPlanId()), Title: o.GetTitle(), Original: o.GetOriginal(), Start: GoTime(o.GetStartsAt()), End: GoTime(o.GetEndsAt()),
+		})
 	}
 	return s
 }

@@ -58,5 +58,5 @@ func (rd roomsReader) ScheduleDue(now time.Time, limit int) ([]ident.RoomID, err
 }
 
 func cloneSchedule(s *room.Schedule) room.Schedule {
-	return room.Schedule{Schedule: s.Schedule.Clone(), Told: slices.Clone(s.Told), RemindAt: s.RemindAt}
+	return room.Schedule{Schedule: s.Schedule.Clone(), RemindAt: s.RemindAt}
 }

@@ -54,16 +54,8 @@ type Calendar interface {
 // Schedule is what is planned in a room, and how far viewers were reminded of it.
 type Schedule struct {
 	view.Schedule
-	// Told are the broadcasts still to come of which viewers were reminded.
-	Told []Reminded `json:"told,omitempty"`
 	// RemindAt is when the next reminder is due; zero for never.
 	RemindAt time.Time `json:"remind_at,omitzero"`
-}
-
-// Reminded names a broadcast.
-type Reminded struct {
-	Plan     ident.PlanID `json:"plan"`
-	Original string       `json:"original"`
 }
 
 // Plan adds a plan. Plans that have no broadcast left make room for it. PLAN_LIMIT, or INVALID_ARGUMENT naming the
@@ -154,46 +146,57 @@ func (s *Schedule) Remind(by By, r *Room, c Calendar) bool {
 	if s.RemindAt.IsZero() || s.RemindAt.After(by.Now) {
 		return false
 	}
+	told := len(r.events)
 	for i := range s.Plans {
 		p := &s.Plans[i]
 		// One that begins at this moment has begun.
 		for _, o := range c.Occurrences(p, by.Now.Add(time.Millisecond), by.Now.Add(p.Remind+time.Millisecond), MaxExceptions+2) {
-			mark := Reminded{p.ID, o.Original}
-			if slices.Contains(s.Told, mark) {
-				continue
+			if !s.told(&o) {
+				s.Soon = append(s.Soon, o)
+				r.record(by, event.BroadcastStartsSoon, o.Start.UTC().Format(time.RFC3339)+" "+p.Title)
 			}
-			s.Told = append(s.Told, mark)
-			r.record(by, event.BroadcastStartsSoon, o.Start.UTC().Format(time.RFC3339)+" "+p.Title)
 		}
 	}
-	s.plan(by.Now, c)
+	s.carry(by.Now, r, c, told)
 	return true
 }
 
 // record closes a step: the version of the room moves on, and the event carries the whole schedule.
 func (s *Schedule) record(by By, r *Room, c Calendar, t event.Type, why string) {
-	s.plan(by.Now, c)
 	r.record(by, t, why)
-	whole := s.Schedule.Clone()
-	r.events[len(r.events)-1].Carry(&view.Detail{Schedule: &whole})
+	s.carry(by.Now, r, c, len(r.events)-1)
 }
 
-// plan finds when the next reminder is due, and forgets which were told of broadcasts that have begun since.
-func (s *Schedule) plan(now time.Time, c Calendar) {
-	var told []Reminded
+// carry looks ahead, and puts the whole schedule beside the events from the one on.
+func (s *Schedule) carry(now time.Time, r *Room, c Calendar, from int) {
+	s.lookAhead(now, c)
+	for i := from; i < len(r.events); i++ {
+		whole := s.Schedule.Clone()
+		r.events[i].Carry(&view.Detail{Schedule: &whole})
+	}
+}
+
+// lookAhead finds when the next reminder is due, and forgets which were told of broadcasts that have begun since.
+func (s *Schedule) lookAhead(now time.Time, c Calendar) {
+	var soon []view.Occurrence
 	s.RemindAt = time.Time{}
 	for i := range s.Plans {
 		p := &s.Plans[i]
 		// At most all that were told stand before the first that was not.
-		for _, o := range c.Occurrences(p, now.Add(time.Millisecond), now.Add(foreseen), len(s.Told)+1) {
-			if mark := (Reminded{p.ID, o.Original}); slices.Contains(s.Told, mark) {
-				told = append(told, mark)
+		for _, o := range c.Occurrences(p, now.Add(time.Millisecond), now.Add(foreseen), len(s.Soon)+1) {
+			if s.told(&o) {
+				soon = append(soon, o) // as it is now: it may have been moved
 			} else if at := o.Start.Add(-p.Remind); s.RemindAt.IsZero() || at.Before(s.RemindAt) {
 				s.RemindAt = at
 			}
 		}
 	}
-	s.Told = told
+	s.Soon = soon
+}
+
+// told reports whether viewers were reminded of the broadcast.
+func (s *Schedule) told(o *view.Occurrence) bool {
+	return slices.ContainsFunc(s.Soon, func(each view.Occurrence) bool { return each.Plan == o.Plan && each.Original == o.Original })
 }
 
 // find points into the schedule.

@@ -10,6 +10,8 @@ import (
 // Schedule is what is planned in a room, by plan id.
 type Schedule struct {
 	Plans []Plan `json:"plans,omitempty"`
+	// Soon are the broadcasts still to come of which viewers were reminded, as they were to come when something changed last.
+	Soon []Occurrence `json:"soon,omitempty"`
 }
 
 // WallClock is the layout of a time as a clock on the wall shows it. Which moment that is, only the zone says: so plans
@@ -47,18 +49,24 @@ type Exception struct {
 
 // Occurrence is one planned broadcast.
 type Occurrence struct {
-	Plan     ident.PlanID
-	Title    string
-	Original string
-	Start    time.Time
-	End      time.Time
+	Plan     ident.PlanID `json:"plan"`
+	Title    string       `json:"title"`
+	Original string       `json:"original"`
+	Start    time.Time    `json:"start"`
+	End      time.Time    `json:"end"`
 }
 
 // Clone shares nothing with the schedule.
 func (s *Schedule) Clone() Schedule {
-	out := Schedule{Plans: slices.Clone(s.Plans)}
+	out := Schedule{Plans: slices.Clone(s.Plans), Soon: slices.Clone(s.Soon)}
 	for i := range out.Plans {
 		out.Plans[i].Exceptions = slices.Clone(out.Plans[i].Exceptions)
 	}
 	return out
+}
+
+// Upcoming is a planned broadcast with its room.
+type Upcoming struct {
+	Room ident.RoomID
+	Occurrence
 }

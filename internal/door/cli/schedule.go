@@ -13,6 +13,7 @@ type scheduleCmd struct {
 	List   scheduleList   `cmd:"" help:"The planned broadcasts of a room that come next, each for itself."`
 	Show   scheduleShow   `cmd:"" help:"The plans of a room, with their rules."`
 	Move   scheduleMove   `cmd:"" help:"Have one broadcast of a plan begin at another time."`
+	Soon   scheduleSoon   `cmd:"" help:"What begins soon, in all rooms, as viewers see it."`
 	Cancel scheduleCancel `cmd:"" help:"Take a plan back, or one of its broadcasts."`
 }
 
@@ -63,6 +64,23 @@ func (c *scheduleList) Run(ctx context.Context, s *session) error {
 	}
 	return list(s, all, "Nothing is planned in that time.", "STARTS ENDS PLAN ORIGINAL TITLE", func(o *greenroom.Occurrence) []string {
 		return []string{at(o.GetStartsAt()), at(o.GetEndsAt()), num(o.GetPlanId()), o.GetOriginal(), o.GetTitle()}
+	})
+}
+
+type scheduleSoon struct {
+	Limit int `placeholder:"N" default:"50" help:"At most so many (${default})."`
+}
+
+func (c *scheduleSoon) Run(ctx context.Context, s *session) error {
+	all, err := pages(c.Limit, func(token string) ([]*greenroom.Occurrence, string, error) {
+		page, err := s.Client.Soon(ctx, 0, token)
+		return page.GetBroadcasts(), page.GetNextPageToken(), err
+	})
+	if err != nil {
+		return err
+	}
+	return list(s, all, "Nothing begins soon.", "STARTS ENDS ROOM TITLE", func(o *greenroom.Occurrence) []string {
+		return []string{at(o.GetStartsAt()), at(o.GetEndsAt()), num(o.GetRoomId()), o.GetTitle()}
 	})
 }
 

@@ -26,7 +26,7 @@ func classOf(target []byte) (class shed.Class, probe bool) {
 		return 0, true
 	case "/v1/rooms":
 		return shed.Card, false
-	case "/v1/live", "/v1/search":
+	case "/v1/live", "/v1/search", "/v1/soon":
 		// A viewer looks at the first page; who asks for those behind it mostly wants them all.
 		if bytes.Contains(query, []byte("page_token=")) {
 			return shed.Crawl, false

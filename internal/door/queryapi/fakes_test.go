@@ -153,7 +153,7 @@ func open(t testing.TB) *house {
 	}
 	h.hub.Advance(nil, 0)
 	h.search = search.New(search.Config{Index: memory.NewIndex(), Views: s, Rooms: h.rooms, Complete: s.Complete, Ready: s.Complete, Logger: slog.New(slog.DiscardHandler)})
-	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Search: h.search, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
+	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Search: h.search, Soon: timetable{}, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
 	cfg.Audience = audience.New(audience.Config{Sessions: h.rooms, Sink: h.rooms, Now: time.Now, MaxViewers: 1000})
 	web, rpc := listen(t), listen(t)
 	ctx, cancel := context.WithCancel(context.Background())

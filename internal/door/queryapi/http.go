@@ -43,6 +43,8 @@ type Config struct {
 	Feed  *feed.Hub
 	// Search finds rooms by words.
 	Search *search.Search
+	// Soon is what begins soon.
+	Soon Upcoming
 	// Ready says why the process cannot serve yet; nil when it can.
 	Ready func() error
 	Log   *slog.Logger

@@ -75,6 +75,8 @@ func (s *HTTP) route(path string) (answerer, bool) {
 		return s.search, true
 	case "/v1/feed":
 		return s.watch, true
+	case "/v1/soon":
+		return s.soon, true
 	case "/v1/areas":
 		return s.areas, true
 	case "/healthz":

@@ -107,6 +107,11 @@ func TestABroadcastThatIsMovedAfterItWasToldOfIsNotToldAgain(t *testing.T) {
 		must(p.world, 0, err)
 	}
 	except(view.Exception{Original: "2026-11-22T20:00:00", Moved: "2026-11-22T22:00:00"})
+	all := p.events(p.id)
+	moved := all[len(all)-1].Detail.Schedule.Soon // what viewers see follows the broadcast
+	if len(moved) != 1 || !moved[0].Start.Equal(time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)) {
+		t.Errorf("carried: %+v", moved)
+	}
 	p.to("2026-11-22 20:50:00")
 	p.wantTold("2026-11-22T19:00:00Z Night radio")
 
@@ -163,7 +168,7 @@ func TestAPlansEventsCarryTheWholeSchedule(t *testing.T) {
 	}
 	want := []string{
 		"BroadcastPlanned Night radio/1/0 carried ", "PlanChanged Night radio/2/1 carried 2026-11-29T20:00:00 is cancelled", "PlanChanged Day radio/3/1 carried ",
-		"BroadcastStartsSoon 2026-11-22T19:00:00Z Day radio", "PlanCancelled carried ",
+		"BroadcastStartsSoon Day radio/3/1 carried 2026-11-22T19:00:00Z Day radio", "PlanCancelled carried ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("events\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))

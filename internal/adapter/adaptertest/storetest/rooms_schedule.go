@@ -34,7 +34,7 @@ func keepsSchedules(t *testing.T, w *roomsWorld) {
 				Length: time.Hour, Rule: "FREQ=WEEKLY", Remind: time.Minute, Changes: 2, ChangedAt: w.now,
 				Exceptions: []view.Exception{{Original: "2026-10-30T20:00:00"}, {Original: "2026-11-06T20:00:00", Moved: "2026-11-07T20:00:00"}}})
 		}
-		s.Told, s.RemindAt = []room.Reminded{{Plan: 1, Original: "2026-10-23T20:00:00"}}, at
+		s.Soon, s.RemindAt = []view.Occurrence{{Plan: 1, Title: "a", Original: "2026-10-23T20:00:00", Start: w.now, End: hour(1)}}, at
 		return s
 	}
 	bare, weekly, other := w.create("bare"), w.create("weekly"), w.create("other")

@@ -1529,6 +1529,115 @@ func (x *SearchRoomsResponse) GetComplete() bool {
 	return false
 }
 
+// ListSoonRequest asks for the planned broadcasts that begin next.
+type ListSoonRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200; 0 means 50.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSoonRequest) Reset() {
+	*x = ListSoonRequest{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSoonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSoonRequest) ProtoMessage() {}
+
+func (x *ListSoonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSoonRequest.ProtoReflect.Descriptor instead.
+func (*ListSoonRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListSoonRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListSoonRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListSoonResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of which viewers were reminded and that have not begun, by when they begin; of hidden and locked rooms none.
+	Broadcasts []*Occurrence `protobuf:"bytes,1,rep,name=broadcasts,proto3" json:"broadcasts,omitempty"`
+	// Empty on the last page. It says where the page before ended, so a list may change between two pages.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSoonResponse) Reset() {
+	*x = ListSoonResponse{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSoonResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSoonResponse) ProtoMessage() {}
+
+func (x *ListSoonResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSoonResponse.ProtoReflect.Descriptor instead.
+func (*ListSoonResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListSoonResponse) GetBroadcasts() []*Occurrence {
+	if x != nil {
+		return x.Broadcasts
+	}
+	return nil
+}
+
+func (x *ListSoonResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // GetAudienceRequest asks for the audience of a room's broadcast, and a page of its history.
 type GetAudienceRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1548,7 +1657,7 @@ type GetAudienceRequest struct {
 
 func (x *GetAudienceRequest) Reset() {
 	*x = GetAudienceRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1669,7 @@ func (x *GetAudienceRequest) String() string {
 func (*GetAudienceRequest) ProtoMessage() {}
 
 func (x *GetAudienceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1682,7 @@ func (x *GetAudienceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAudienceRequest.ProtoReflect.Descriptor instead.
 func (*GetAudienceRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetAudienceRequest) GetRoomId() int64 {
@@ -1645,7 +1754,7 @@ type GetAudienceResponse struct {
 
 func (x *GetAudienceResponse) Reset() {
 	*x = GetAudienceResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1766,7 @@ func (x *GetAudienceResponse) String() string {
 func (*GetAudienceResponse) ProtoMessage() {}
 
 func (x *GetAudienceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1779,7 @@ func (x *GetAudienceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAudienceResponse.ProtoReflect.Descriptor instead.
 func (*GetAudienceResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetAudienceResponse) GetRoomId() int64 {
@@ -1766,7 +1875,7 @@ type AudiencePoint struct {
 
 func (x *AudiencePoint) Reset() {
 	*x = AudiencePoint{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1887,7 @@ func (x *AudiencePoint) String() string {
 func (*AudiencePoint) ProtoMessage() {}
 
 func (x *AudiencePoint) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +1900,7 @@ func (x *AudiencePoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudiencePoint.ProtoReflect.Descriptor instead.
 func (*AudiencePoint) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AudiencePoint) GetMinute() *timestamppb.Timestamp {
@@ -1844,7 +1953,7 @@ type ListAreasRequest struct {
 
 func (x *ListAreasRequest) Reset() {
 	*x = ListAreasRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1856,7 +1965,7 @@ func (x *ListAreasRequest) String() string {
 func (*ListAreasRequest) ProtoMessage() {}
 
 func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1869,7 +1978,7 @@ func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasRequest.ProtoReflect.Descriptor instead.
 func (*ListAreasRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{22}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{24}
 }
 
 type ListAreasResponse struct {
@@ -1881,7 +1990,7 @@ type ListAreasResponse struct {
 
 func (x *ListAreasResponse) Reset() {
 	*x = ListAreasResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +2002,7 @@ func (x *ListAreasResponse) String() string {
 func (*ListAreasResponse) ProtoMessage() {}
 
 func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2015,7 @@ func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasResponse.ProtoReflect.Descriptor instead.
 func (*ListAreasResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{23}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAreasResponse) GetAreas() []*Area {
@@ -1930,7 +2039,7 @@ type WatchFeedRequest struct {
 
 func (x *WatchFeedRequest) Reset() {
 	*x = WatchFeedRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2051,7 @@ func (x *WatchFeedRequest) String() string {
 func (*WatchFeedRequest) ProtoMessage() {}
 
 func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2064,7 @@ func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchFeedRequest.ProtoReflect.Descriptor instead.
 func (*WatchFeedRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{24}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchFeedRequest) GetAfter() int64 {
@@ -1983,7 +2092,7 @@ var File_greenroom_room_v1_room_proto protoreflect.FileDescriptor
 
 const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\n" +
-	"\x1cgreenroom/room/v1/room.proto\x12\x11greenroom.room.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egreenroom/room/v1/detail.proto\"\xdc\x03\n" +
+	"\x1cgreenroom/room/v1/room.proto\x12\x11greenroom.room.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egreenroom/room/v1/detail.proto\x1a greenroom/room/v1/schedule.proto\"\xdc\x03\n" +
 	"\x04Room\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n" +
 	"\tanchor_id\x18\x02 \x01(\x03R\banchorId\x12\x14\n" +
@@ -2111,7 +2220,16 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\x13SearchRoomsResponse\x12-\n" +
 	"\x05rooms\x18\x01 \x03(\v2\x17.greenroom.room.v1.RoomR\x05rooms\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\xe4\x01\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"M\n" +
+	"\x0fListSoonRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"y\n" +
+	"\x10ListSoonResponse\x12=\n" +
+	"\n" +
+	"broadcasts\x18\x01 \x03(\v2\x1d.greenroom.room.v1.OccurrenceR\n" +
+	"broadcasts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe4\x01\n" +
 	"\x12GetAudienceRequest\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\x03R\x06roomId\x12\x1d\n" +
 	"\n" +
@@ -2148,14 +2266,15 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\x10WatchFeedRequest\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x14\n" +
 	"\x05rooms\x18\x02 \x03(\x03R\x05rooms\x12\x14\n" +
-	"\x05types\x18\x03 \x03(\tR\x05types2\xc8\x06\n" +
+	"\x05types\x18\x03 \x03(\tR\x05types2\x9d\a\n" +
 	"\vRoomService\x12P\n" +
 	"\aGetRoom\x12!.greenroom.room.v1.GetRoomRequest\x1a\".greenroom.room.v1.GetRoomResponse\x12b\n" +
 	"\rBatchGetRooms\x12'.greenroom.room.v1.BatchGetRoomsRequest\x1a(.greenroom.room.v1.BatchGetRoomsResponse\x12h\n" +
 	"\x0fListAnchorRooms\x12).greenroom.room.v1.ListAnchorRoomsRequest\x1a*.greenroom.room.v1.ListAnchorRoomsResponse\x12S\n" +
 	"\bListLive\x12\".greenroom.room.v1.ListLiveRequest\x1a#.greenroom.room.v1.ListLiveResponse\x12^\n" +
 	"\vListLiveIds\x12%.greenroom.room.v1.ListLiveIdsRequest\x1a&.greenroom.room.v1.ListLiveIdsResponse0\x01\x12\\\n" +
-	"\vSearchRooms\x12%.greenroom.room.v1.SearchRoomsRequest\x1a&.greenroom.room.v1.SearchRoomsResponse\x12\\\n" +
+	"\vSearchRooms\x12%.greenroom.room.v1.SearchRoomsRequest\x1a&.greenroom.room.v1.SearchRoomsResponse\x12S\n" +
+	"\bListSoon\x12\".greenroom.room.v1.ListSoonRequest\x1a#.greenroom.room.v1.ListSoonResponse\x12\\\n" +
 	"\vGetAudience\x12%.greenroom.room.v1.GetAudienceRequest\x1a&.greenroom.room.v1.GetAudienceResponse\x12V\n" +
 	"\tListAreas\x12#.greenroom.room.v1.ListAreasRequest\x1a$.greenroom.room.v1.ListAreasResponse\x12P\n" +
 	"\tWatchFeed\x12#.greenroom.room.v1.WatchFeedRequest\x1a\x1c.greenroom.room.v1.RoomEvent0\x01BEZCgithub.com/greenroomlive/greenroom/api/gen/greenroom/room/v1;roomv1b\x06proto3"
@@ -2173,7 +2292,7 @@ func file_greenroom_room_v1_room_proto_rawDescGZIP() []byte {
 }
 
 var file_greenroom_room_v1_room_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(Live_Status)(0),                // 0: greenroom.room.v1.Live.Status
 	(Control_State)(0),              // 1: greenroom.room.v1.Control.State
@@ -2196,76 +2315,82 @@ var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(*ListLiveIdsResponse)(nil),     // 18: greenroom.room.v1.ListLiveIdsResponse
 	(*SearchRoomsRequest)(nil),      // 19: greenroom.room.v1.SearchRoomsRequest
 	(*SearchRoomsResponse)(nil),     // 20: greenroom.room.v1.SearchRoomsResponse
-	(*GetAudienceRequest)(nil),      // 21: greenroom.room.v1.GetAudienceRequest
-	(*GetAudienceResponse)(nil),     // 22: greenroom.room.v1.GetAudienceResponse
-	(*AudiencePoint)(nil),           // 23: greenroom.room.v1.AudiencePoint
-	(*ListAreasRequest)(nil),        // 24: greenroom.room.v1.ListAreasRequest
-	(*ListAreasResponse)(nil),       // 25: greenroom.room.v1.ListAreasResponse
-	(*WatchFeedRequest)(nil),        // 26: greenroom.room.v1.WatchFeedRequest
-	nil,                             // 27: greenroom.room.v1.Extension.WidgetsEntry
-	(*timestamppb.Timestamp)(nil),   // 28: google.protobuf.Timestamp
-	(*Detail)(nil),                  // 29: greenroom.room.v1.Detail
-	(*fieldmaskpb.FieldMask)(nil),   // 30: google.protobuf.FieldMask
-	(*structpb.Struct)(nil),         // 31: google.protobuf.Struct
+	(*ListSoonRequest)(nil),         // 21: greenroom.room.v1.ListSoonRequest
+	(*ListSoonResponse)(nil),        // 22: greenroom.room.v1.ListSoonResponse
+	(*GetAudienceRequest)(nil),      // 23: greenroom.room.v1.GetAudienceRequest
+	(*GetAudienceResponse)(nil),     // 24: greenroom.room.v1.GetAudienceResponse
+	(*AudiencePoint)(nil),           // 25: greenroom.room.v1.AudiencePoint
+	(*ListAreasRequest)(nil),        // 26: greenroom.room.v1.ListAreasRequest
+	(*ListAreasResponse)(nil),       // 27: greenroom.room.v1.ListAreasResponse
+	(*WatchFeedRequest)(nil),        // 28: greenroom.room.v1.WatchFeedRequest
+	nil,                             // 29: greenroom.room.v1.Extension.WidgetsEntry
+	(*timestamppb.Timestamp)(nil),   // 30: google.protobuf.Timestamp
+	(*Detail)(nil),                  // 31: greenroom.room.v1.Detail
+	(*fieldmaskpb.FieldMask)(nil),   // 32: google.protobuf.FieldMask
+	(*Occurrence)(nil),              // 33: greenroom.room.v1.Occurrence
+	(*structpb.Struct)(nil),         // 34: google.protobuf.Struct
 }
 var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	3,  // 0: greenroom.room.v1.Room.live:type_name -> greenroom.room.v1.Live
 	4,  // 1: greenroom.room.v1.Room.control:type_name -> greenroom.room.v1.Control
 	5,  // 2: greenroom.room.v1.Room.extension:type_name -> greenroom.room.v1.Extension
 	6,  // 3: greenroom.room.v1.Room.audience:type_name -> greenroom.room.v1.Audience
-	28, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
+	30, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 5: greenroom.room.v1.Live.status:type_name -> greenroom.room.v1.Live.Status
-	28, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
+	30, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 7: greenroom.room.v1.Control.state:type_name -> greenroom.room.v1.Control.State
-	28, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
-	27, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
+	30, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
+	29, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
 	7,  // 10: greenroom.room.v1.Area.children:type_name -> greenroom.room.v1.Area
 	2,  // 11: greenroom.room.v1.RoomEvent.snapshot:type_name -> greenroom.room.v1.Room
-	28, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	28, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
-	28, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
+	30, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	30, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
+	30, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
 	7,  // 15: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
-	29, // 16: greenroom.room.v1.RoomEvent.detail:type_name -> greenroom.room.v1.Detail
-	30, // 17: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
+	31, // 16: greenroom.room.v1.RoomEvent.detail:type_name -> greenroom.room.v1.Detail
+	32, // 17: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 18: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
-	30, // 19: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	32, // 19: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 20: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	30, // 21: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	32, // 21: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 22: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	30, // 23: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
+	32, // 23: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 24: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
-	30, // 25: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	32, // 25: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
 	2,  // 26: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	28, // 27: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
-	28, // 28: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
-	28, // 29: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
-	23, // 30: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
-	28, // 31: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
-	7,  // 32: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
-	31, // 33: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
-	9,  // 34: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
-	11, // 35: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
-	13, // 36: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
-	15, // 37: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
-	17, // 38: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
-	19, // 39: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
-	21, // 40: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
-	24, // 41: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
-	26, // 42: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
-	10, // 43: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
-	12, // 44: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
-	14, // 45: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
-	16, // 46: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
-	18, // 47: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
-	20, // 48: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
-	22, // 49: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
-	25, // 50: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
-	8,  // 51: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
-	43, // [43:52] is the sub-list for method output_type
-	34, // [34:43] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	33, // 27: greenroom.room.v1.ListSoonResponse.broadcasts:type_name -> greenroom.room.v1.Occurrence
+	30, // 28: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
+	30, // 29: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
+	30, // 30: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
+	25, // 31: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
+	30, // 32: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
+	7,  // 33: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
+	34, // 34: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
+	9,  // 35: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
+	11, // 36: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
+	13, // 37: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
+	15, // 38: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
+	17, // 39: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
+	19, // 40: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
+	21, // 41: greenroom.room.v1.RoomService.ListSoon:input_type -> greenroom.room.v1.ListSoonRequest
+	23, // 42: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
+	26, // 43: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
+	28, // 44: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
+	10, // 45: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
+	12, // 46: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
+	14, // 47: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
+	16, // 48: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
+	18, // 49: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
+	20, // 50: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
+	22, // 51: greenroom.room.v1.RoomService.ListSoon:output_type -> greenroom.room.v1.ListSoonResponse
+	24, // 52: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
+	27, // 53: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
+	8,  // 54: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
+	45, // [45:55] is the sub-list for method output_type
+	35, // [35:45] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_room_proto_init() }
@@ -2274,6 +2399,7 @@ func file_greenroom_room_v1_room_proto_init() {
 		return
 	}
 	file_greenroom_room_v1_detail_proto_init()
+	file_greenroom_room_v1_schedule_proto_init()
 	file_greenroom_room_v1_room_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2281,7 +2407,7 @@ func file_greenroom_room_v1_room_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_room_v1_room_proto_rawDesc), len(file_greenroom_room_v1_room_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	RoomService_ListLive_FullMethodName        = "/greenroom.room.v1.RoomService/ListLive"
 	RoomService_ListLiveIds_FullMethodName     = "/greenroom.room.v1.RoomService/ListLiveIds"
 	RoomService_SearchRooms_FullMethodName     = "/greenroom.room.v1.RoomService/SearchRooms"
+	RoomService_ListSoon_FullMethodName        = "/greenroom.room.v1.RoomService/ListSoon"
 	RoomService_GetAudience_FullMethodName     = "/greenroom.room.v1.RoomService/GetAudience"
 	RoomService_ListAreas_FullMethodName       = "/greenroom.room.v1.RoomService/ListAreas"
 	RoomService_WatchFeed_FullMethodName       = "/greenroom.room.v1.RoomService/WatchFeed"
@@ -48,6 +49,8 @@ type RoomServiceClient interface {
 	ListLiveIds(ctx context.Context, in *ListLiveIdsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListLiveIdsResponse], error)
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(ctx context.Context, in *SearchRoomsRequest, opts ...grpc.CallOption) (*SearchRoomsResponse, error)
+	// Planned broadcasts that begin soon; at most two seconds behind.
+	ListSoon(ctx context.Context, in *ListSoonRequest, opts ...grpc.CallOption) (*ListSoonResponse, error)
 	// Who watches now, and the history per minute, for a chart.
 	GetAudience(ctx context.Context, in *GetAudienceRequest, opts ...grpc.CallOption) (*GetAudienceResponse, error)
 	ListAreas(ctx context.Context, in *ListAreasRequest, opts ...grpc.CallOption) (*ListAreasResponse, error)
@@ -132,6 +135,16 @@ func (c *roomServiceClient) SearchRooms(ctx context.Context, in *SearchRoomsRequ
 	return out, nil
 }
 
+func (c *roomServiceClient) ListSoon(ctx context.Context, in *ListSoonRequest, opts ...grpc.CallOption) (*ListSoonResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSoonResponse)
+	err := c.cc.Invoke(ctx, RoomService_ListSoon_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomServiceClient) GetAudience(ctx context.Context, in *GetAudienceRequest, opts ...grpc.CallOption) (*GetAudienceResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetAudienceResponse)
@@ -186,6 +199,8 @@ type RoomServiceServer interface {
 	ListLiveIds(*ListLiveIdsRequest, grpc.ServerStreamingServer[ListLiveIdsResponse]) error
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(context.Context, *SearchRoomsRequest) (*SearchRoomsResponse, error)
+	// Planned broadcasts that begin soon; at most two seconds behind.
+	ListSoon(context.Context, *ListSoonRequest) (*ListSoonResponse, error)
 	// Who watches now, and the history per minute, for a chart.
 	GetAudience(context.Context, *GetAudienceRequest) (*GetAudienceResponse, error)
 	ListAreas(context.Context, *ListAreasRequest) (*ListAreasResponse, error)
@@ -218,6 +233,9 @@ func (UnimplementedRoomServiceServer) ListLiveIds(*ListLiveIdsRequest, grpc.Serv
 }
 func (UnimplementedRoomServiceServer) SearchRooms(context.Context, *SearchRoomsRequest) (*SearchRoomsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SearchRooms not implemented")
+}
+func (UnimplementedRoomServiceServer) ListSoon(context.Context, *ListSoonRequest) (*ListSoonResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSoon not implemented")
 }
 func (UnimplementedRoomServiceServer) GetAudience(context.Context, *GetAudienceRequest) (*GetAudienceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetAudience not implemented")
@@ -350,6 +368,24 @@ func _RoomService_SearchRooms_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoomService_ListSoon_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSoonRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).ListSoon(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_ListSoon_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).ListSoon(ctx, req.(*ListSoonRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_GetAudience_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetAudienceRequest)
 	if err := dec(in); err != nil {
@@ -423,6 +459,10 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SearchRooms",
 			Handler:    _RoomService_SearchRooms_Handler,
+		},
+		{
+			MethodName: "ListSoon",
+			Handler:    _RoomService_ListSoon_Handler,
 		},
 		{
 			MethodName: "GetAudience",

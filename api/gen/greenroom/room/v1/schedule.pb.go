@@ -29,7 +29,9 @@ const (
 type Schedule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By id.
-	Plans         []*Plan `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`
+	Plans []*Plan `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`
+	// The broadcasts still to come of which viewers were reminded, as of the last change or reminder.
+	Soon          []*Occurrence `protobuf:"bytes,2,rep,name=soon,proto3" json:"soon,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -67,6 +69,13 @@ func (*Schedule) Descriptor() ([]byte, []int) {
 func (x *Schedule) GetPlans() []*Plan {
 	if x != nil {
 		return x.Plans
+	}
+	return nil
+}
+
+func (x *Schedule) GetSoon() []*Occurrence {
+	if x != nil {
+		return x.Soon
 	}
 	return nil
 }
@@ -340,9 +349,10 @@ var File_greenroom_room_v1_schedule_proto protoreflect.FileDescriptor
 
 const file_greenroom_room_v1_schedule_proto_rawDesc = "" +
 	"\n" +
-	" greenroom/room/v1/schedule.proto\x12\x11greenroom.room.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"9\n" +
+	" greenroom/room/v1/schedule.proto\x12\x11greenroom.room.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
 	"\bSchedule\x12-\n" +
-	"\x05plans\x18\x01 \x03(\v2\x17.greenroom.room.v1.PlanR\x05plans\"\xcf\x02\n" +
+	"\x05plans\x18\x01 \x03(\v2\x17.greenroom.room.v1.PlanR\x05plans\x121\n" +
+	"\x04soon\x18\x02 \x03(\v2\x1d.greenroom.room.v1.OccurrenceR\x04soon\"\xcf\x02\n" +
 	"\x04Plan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x14\n" +
@@ -392,15 +402,16 @@ var file_greenroom_room_v1_schedule_proto_goTypes = []any{
 }
 var file_greenroom_room_v1_schedule_proto_depIdxs = []int32{
 	1, // 0: greenroom.room.v1.Schedule.plans:type_name -> greenroom.room.v1.Plan
-	2, // 1: greenroom.room.v1.Plan.exceptions:type_name -> greenroom.room.v1.PlanException
-	4, // 2: greenroom.room.v1.Plan.changed_at:type_name -> google.protobuf.Timestamp
-	4, // 3: greenroom.room.v1.Occurrence.starts_at:type_name -> google.protobuf.Timestamp
-	4, // 4: greenroom.room.v1.Occurrence.ends_at:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 1: greenroom.room.v1.Schedule.soon:type_name -> greenroom.room.v1.Occurrence
+	2, // 2: greenroom.room.v1.Plan.exceptions:type_name -> greenroom.room.v1.PlanException
+	4, // 3: greenroom.room.v1.Plan.changed_at:type_name -> google.protobuf.Timestamp
+	4, // 4: greenroom.room.v1.Occurrence.starts_at:type_name -> google.protobuf.Timestamp
+	4, // 5: greenroom.room.v1.Occurrence.ends_at:type_name -> google.protobuf.Timestamp
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_schedule_proto_init() }

@@ -50,6 +50,8 @@ const (
 	RoomServiceListLiveIdsProcedure = "/greenroom.room.v1.RoomService/ListLiveIds"
 	// RoomServiceSearchRoomsProcedure is the fully-qualified name of the RoomService's SearchRooms RPC.
 	RoomServiceSearchRoomsProcedure = "/greenroom.room.v1.RoomService/SearchRooms"
+	// RoomServiceListSoonProcedure is the fully-qualified name of the RoomService's ListSoon RPC.
+	RoomServiceListSoonProcedure = "/greenroom.room.v1.RoomService/ListSoon"
 	// RoomServiceGetAudienceProcedure is the fully-qualified name of the RoomService's GetAudience RPC.
 	RoomServiceGetAudienceProcedure = "/greenroom.room.v1.RoomService/GetAudience"
 	// RoomServiceListAreasProcedure is the fully-qualified name of the RoomService's ListAreas RPC.
@@ -68,6 +70,8 @@ type RoomServiceClient interface {
 	ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest]) (*connect.ServerStreamForClient[v1.ListLiveIdsResponse], error)
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error)
+	// Planned broadcasts that begin soon; at most two seconds behind.
+	ListSoon(context.Context, *connect.Request[v1.ListSoonRequest]) (*connect.Response[v1.ListSoonResponse], error)
 	// Who watches now, and the history per minute, for a chart.
 	GetAudience(context.Context, *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error)
 	ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error)
@@ -122,6 +126,12 @@ func NewRoomServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(roomServiceMethods.ByName("SearchRooms")),
 			connect.WithClientOptions(opts...),
 		),
+		listSoon: connect.NewClient[v1.ListSoonRequest, v1.ListSoonResponse](
+			httpClient,
+			baseURL+RoomServiceListSoonProcedure,
+			connect.WithSchema(roomServiceMethods.ByName("ListSoon")),
+			connect.WithClientOptions(opts...),
+		),
 		getAudience: connect.NewClient[v1.GetAudienceRequest, v1.GetAudienceResponse](
 			httpClient,
 			baseURL+RoomServiceGetAudienceProcedure,
@@ -151,6 +161,7 @@ type roomServiceClient struct {
 	listLive        *connect.Client[v1.ListLiveRequest, v1.ListLiveResponse]
 	listLiveIds     *connect.Client[v1.ListLiveIdsRequest, v1.ListLiveIdsResponse]
 	searchRooms     *connect.Client[v1.SearchRoomsRequest, v1.SearchRoomsResponse]
+	listSoon        *connect.Client[v1.ListSoonRequest, v1.ListSoonResponse]
 	getAudience     *connect.Client[v1.GetAudienceRequest, v1.GetAudienceResponse]
 	listAreas       *connect.Client[v1.ListAreasRequest, v1.ListAreasResponse]
 	watchFeed       *connect.Client[v1.WatchFeedRequest, v1.RoomEvent]
@@ -186,6 +197,11 @@ func (c *roomServiceClient) SearchRooms(ctx context.Context, req *connect.Reques
 	return c.searchRooms.CallUnary(ctx, req)
 }
 
+// ListSoon calls greenroom.room.v1.RoomService.ListSoon.
+func (c *roomServiceClient) ListSoon(ctx context.Context, req *connect.Request[v1.ListSoonRequest]) (*connect.Response[v1.ListSoonResponse], error) {
+	return c.listSoon.CallUnary(ctx, req)
+}
+
 // GetAudience calls greenroom.room.v1.RoomService.GetAudience.
 func (c *roomServiceClient) GetAudience(ctx context.Context, req *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error) {
 	return c.getAudience.CallUnary(ctx, req)
@@ -211,6 +227,8 @@ type RoomServiceHandler interface {
 	ListLiveIds(context.Context, *connect.Request[v1.ListLiveIdsRequest], *connect.ServerStream[v1.ListLiveIdsResponse]) error
 	// Prefix and word search; follows the changes within milliseconds.
 	SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error)
+	// Planned broadcasts that begin soon; at most two seconds behind.
+	ListSoon(context.Context, *connect.Request[v1.ListSoonRequest]) (*connect.Response[v1.ListSoonResponse], error)
 	// Who watches now, and the history per minute, for a chart.
 	GetAudience(context.Context, *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error)
 	ListAreas(context.Context, *connect.Request[v1.ListAreasRequest]) (*connect.Response[v1.ListAreasResponse], error)
@@ -261,6 +279,12 @@ func NewRoomServiceHandler(svc RoomServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(roomServiceMethods.ByName("SearchRooms")),
 		connect.WithHandlerOptions(opts...),
 	)
+	roomServiceListSoonHandler := connect.NewUnaryHandler(
+		RoomServiceListSoonProcedure,
+		svc.ListSoon,
+		connect.WithSchema(roomServiceMethods.ByName("ListSoon")),
+		connect.WithHandlerOptions(opts...),
+	)
 	roomServiceGetAudienceHandler := connect.NewUnaryHandler(
 		RoomServiceGetAudienceProcedure,
 		svc.GetAudience,
@@ -293,6 +317,8 @@ func NewRoomServiceHandler(svc RoomServiceHandler, opts ...connect.HandlerOption
 			roomServiceListLiveIdsHandler.ServeHTTP(w, r)
 		case RoomServiceSearchRoomsProcedure:
 			roomServiceSearchRoomsHandler.ServeHTTP(w, r)
+		case RoomServiceListSoonProcedure:
+			roomServiceListSoonHandler.ServeHTTP(w, r)
 		case RoomServiceGetAudienceProcedure:
 			roomServiceGetAudienceHandler.ServeHTTP(w, r)
 		case RoomServiceListAreasProcedure:
@@ -330,6 +356,10 @@ func (UnimplementedRoomServiceHandler) ListLiveIds(context.Context, *connect.Req
 
 func (UnimplementedRoomServiceHandler) SearchRooms(context.Context, *connect.Request[v1.SearchRoomsRequest]) (*connect.Response[v1.SearchRoomsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.SearchRooms is not implemented"))
+}
+
+func (UnimplementedRoomServiceHandler) ListSoon(context.Context, *connect.Request[v1.ListSoonRequest]) (*connect.Response[v1.ListSoonResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.room.v1.RoomService.ListSoon is not implemented"))
 }
 
 func (UnimplementedRoomServiceHandler) GetAudience(context.Context, *connect.Request[v1.GetAudienceRequest]) (*connect.Response[v1.GetAudienceResponse], error) {
