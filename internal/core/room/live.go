@@ -112,6 +112,9 @@ func (r *Room) overdue(now time.Time) bool {
 
 func (r *Room) begin(by By, p Publisher, id ident.SessionID, terms Terms) {
 	r.Epoch++
+	if r.session == nil {
+		r.session = &Session{} // none ran
+	}
 	r.Session = &Session{
 		ID: id, Room: r.ID, Epoch: r.Epoch, Status: view.Live, Publisher: p, StartedAt: by.Now,
 	}
@@ -121,33 +124,42 @@ func (r *Room) begin(by By, p Publisher, id ident.SessionID, terms Terms) {
 }
 
 func (r *Room) resume(by By, p Publisher, terms Terms) {
-	s := r.Session
+	s := r.touch()
 	s.Status, s.Publisher, s.GraceUntil, s.Lost, s.dirty = view.Live, p, time.Time{}, NotEnded, true
 	r.renew(by.Now, terms)
 	r.record(by, event.LiveResumed, "")
 }
 
 func (r *Room) renew(now time.Time, terms Terms) {
-	s := r.Session
-	if s.Publisher.MediaServer == Manual {
+	if r.Session.Publisher.MediaServer == Manual {
 		return // no stream whose life could be proven: it runs until it is stopped
 	}
+	s := r.touch()
 	s.LeaseUntil = now.Add(terms.Lease)
 	s.dirty = true
 }
 
 func (r *Room) interrupt(by By, why EndReason, until time.Time) {
-	s := r.Session
+	s := r.touch()
 	s.Status, s.Lost, s.GraceUntil, s.dirty = view.Interrupted, why, until, true
 	r.record(by, event.LiveInterrupted, why.String())
 }
 
 func (r *Room) end(by By, why EndReason) {
-	s := r.Session
+	s := r.touch()
 	s.Status, s.EndReason, s.EndedAt, s.dirty = view.Idle, why, by.Now, true
 	r.touched = append(r.touched, *s)
 	r.Session = nil
 	r.record(by, event.LiveEnded, why.String())
+}
+
+// touch is the session for whoever changes it; how it was loaded is kept.
+func (r *Room) touch() *Session {
+	if r.session == nil {
+		was := *r.Session
+		r.session = &was
+	}
+	return r.Session
 }
 
 func (r *Room) mustHold(p Publisher) error {

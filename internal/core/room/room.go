@@ -25,6 +25,10 @@ const (
 	TakeOver
 )
 
+var policyNames = [...]string{"REJECT", "TAKE_OVER"}
+
+func (p PublisherPolicy) String() string { return policyNames[p] }
+
 // Room is the aggregate: the room, its current session, and what the running command did to them.
 type Room struct {
 	ID        ident.RoomID
@@ -46,7 +50,9 @@ type Room struct {
 	// Extension is what hangs in the room beside the stream.
 	Extension Extension
 
-	before        view.RoomCard
+	before        view.RoomCard   // as of the last step
+	loaded        *view.RoomCard  // as loaded, kept by the first step; nil before it
+	session       *Session        // as loaded, kept by the first change of it; nil before that
 	policy        PublisherPolicy // as loaded
 	interventions []Intervention  // as loaded
 	extension     Extension       // as loaded
@@ -80,7 +86,7 @@ func (r *Room) Card() view.RoomCard {
 // Loaded is called by a store after filling the aggregate: what it holds now is the committed state.
 func (r *Room) Loaded() {
 	r.before, r.policy, r.interventions = r.Card(), r.Policy, slices.Clone(r.Interventions)
-	r.extension = r.Extension.clone()
+	r.loaded, r.session, r.extension = nil, nil, r.Extension.clone()
 }
 
 // Stored is a copy as a store keeps it or gives it out: the state that is, without what the running
@@ -101,6 +107,9 @@ func (r *Room) Stored() *Room {
 // record closes one step of a story: the version moves on and an event says so.
 func (r *Room) record(by By, t event.Type, reason string) *event.RoomEvent {
 	prev := r.before
+	if r.loaded == nil {
+		r.loaded = &prev
+	}
 	r.Version++
 	r.UpdatedAt = by.Now
 	card := r.Card()
