@@ -214,7 +214,7 @@ func (p *Poller) Poll(ctx context.Context) error {
 func (p *Poller) renew(ctx context.Context, s command.Publishing) string {
 	_, err := p.renewer.Renew(ctx, command.Meta{Caller: command.Caller{
 		Subject: p.server.Kind(), Scopes: []command.Scope{command.ScopeService},
-	}}, s)
+	}, Door: "poll"}, s)
 	switch {
 	case err == nil:
 		return Renewed

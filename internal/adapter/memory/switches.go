@@ -8,7 +8,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/guard/switches"
 )
 
-// Switches is switches.Store in memory.
+// Switches is switches.Store in memory, without an audit log.
 type Switches struct {
 	mu    sync.Mutex
 	turns map[string][]switches.Turn // newest first

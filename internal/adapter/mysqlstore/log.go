@@ -33,10 +33,15 @@ func (s *Rooms) Lead(lease string, term lead.Term) *Led { return &Led{s, lease, 
 // The order is right because an outbox id is taken inside the transaction: a room's events under the room's lock, one
 // after the other, and those of a transaction that began after another was answered after that one's. A transaction
 // that takes an id and commits late is found next time: it is still in the outbox.
+//
+// The entries of the audit log that wait get their places in the same transaction.
 func (l *Led) Sequence(ctx context.Context, limit int) ([]event.RoomEvent, error) {
 	var out []event.RoomEvent
 	err := l.db.change(ctx, func(t *transaction) error {
 		if err := fence(t, l.lease, l.term); err != nil {
+			return err
+		}
+		if err := chain(t, limit); err != nil {
 			return err
 		}
 		var ids []any

@@ -41,6 +41,9 @@ func (s *Rooms) Turn(ctx context.Context, t switches.Turn) error {
 		if err != nil {
 			return err
 		}
+		if err := record(tx, t.Entry()); err != nil {
+			return err
+		}
 		_, err = tx.exec(`DELETE FROM switch_turn WHERE name = ? AND version <= ?`, t.Name, int64(t.Version)-switches.Keep)
 		return err
 	})

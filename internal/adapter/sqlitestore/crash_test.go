@@ -2,6 +2,7 @@ package sqlitestore_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/adapter/sqlitestore"
+	"github.com/greenroomlive/greenroom/internal/core/audit"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
@@ -45,7 +47,7 @@ func child(path string) {
 	for id := ident.RoomID(1); id <= crashRooms; id++ {
 		all.Go(func() {
 			for {
-				v, err := bump(rooms, id)
+				v, err := bumpRecorded(rooms, id)
 				if err != nil {
 					fmt.Println("failed", err)
 					os.Exit(1)
@@ -60,8 +62,20 @@ func child(path string) {
 }
 
 // bump creates the room or renames it.
-func bump(rooms *sqlitestore.Rooms, id ident.RoomID) (v ident.Version, err error) {
-	by := room.By{Now: time.Now(), Actor: "test"}
+func bump(rooms *sqlitestore.Rooms, id ident.RoomID) (ident.Version, error) {
+	return bumpAnd(rooms, id, func(command.Tx, *room.Room) error { return nil })
+}
+
+// bumpRecorded does so as a command does: with an entry in the audit log.
+func bumpRecorded(rooms *sqlitestore.Rooms, id ident.RoomID) (ident.Version, error) {
+	return bumpAnd(rooms, id, func(tx command.Tx, r *room.Room) error {
+		return tx.Record(&audit.Entry{At: r.UpdatedAt, Deed: audit.Deed{Actor: "anchor:7", Scope: "anchor", Door: "rest", From: "192.0.2.7", Cause: r.Events()[0].Cause},
+			Command: "UpdateRoom", Room: r.ID, Changes: r.Changes()})
+	})
+}
+
+func bumpAnd(rooms *sqlitestore.Rooms, id ident.RoomID, record func(command.Tx, *room.Room) error) (v ident.Version, err error) {
+	by := room.By{Now: time.Now(), Actor: "test", Cause: "3f2a9c1d5b7e8f60"}
 	err = rooms.Write(context.Background(), func(tx command.Tx) error {
 		r, err := tx.Room(id)
 		if err != nil {
@@ -74,7 +88,10 @@ func bump(rooms *sqlitestore.Rooms, id ident.RoomID) (v ident.Version, err error
 			return err
 		}
 		v = r.Version
-		return tx.SaveRoom(ownership.XAnchor, r)
+		if err := tx.SaveRoom(ownership.XAnchor, r); err != nil {
+			return err
+		}
+		return record(tx, r)
 	})
 	return v, err
 }
@@ -144,6 +161,7 @@ func checkCrashed(t *testing.T, path string, acked map[ident.RoomID]ident.Versio
 		}
 		log = append(log, page...)
 	}
+	checkTrail(t, rooms, len(log))
 	at := map[ident.RoomID]ident.Version{}
 	for i := range log {
 		e := &log[i]
@@ -160,5 +178,29 @@ func checkCrashed(t *testing.T, path string, acked map[ident.RoomID]ident.Versio
 		if card.Version < acked[id] {
 			t.Errorf("room %s was acknowledged at %s and is at %s", id, acked[id], card.Version)
 		}
+	}
+}
+
+// checkTrail wants a chain that holds, with an entry for each event: no change without its entry, no entry without its change.
+func checkTrail(t *testing.T, rooms *sqlitestore.Rooms, events int) {
+	t.Helper()
+	var at audit.Mark
+	err := rooms.Read(t.Context(), func(rd command.Reader) error {
+		for {
+			pages, err := rd.AuditAfter(at.Seq, 100)
+			if err != nil || len(pages) == 0 {
+				return err
+			}
+			for _, p := range pages {
+				for line := range bytes.Lines(p.Lines) {
+					if err := at.Follow(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	})
+	if err != nil || at.Seq != int64(events) {
+		t.Fatalf("%d events were committed with %d audit entries, %v", events, at.Seq, err)
 	}
 }

@@ -30,6 +30,8 @@ type unit struct {
 type group struct {
 	conn  *conn
 	queue chan *unit
+	// sealed writes what belongs to the transaction as a whole, when all its units have run.
+	sealed func() error
 	// committed is told after each durable commit, before the answers.
 	committed func()
 	// aborted is told when a transaction did not commit: whatever units left in memory is void. They may
@@ -39,7 +41,7 @@ type group struct {
 }
 
 func newGroup(c *conn) *group {
-	return &group{conn: c, queue: make(chan *unit, queueMax), committed: func() {}, aborted: func() {}, gone: make(chan struct{})}
+	return &group{conn: c, queue: make(chan *unit, queueMax), sealed: func() error { return nil }, committed: func() {}, aborted: func() {}, gone: make(chan struct{})}
 }
 
 // do queues run and waits for the commit it was part of.
@@ -122,6 +124,9 @@ func (g *group) transact(units []*unit) error {
 			return err
 		}
 		spoiler, err := g.runAll(units)
+		if err == nil && spoiler < 0 {
+			err = g.sealed()
+		}
 		if err == nil && spoiler < 0 {
 			if _, err = g.conn.exec("COMMIT"); err == nil {
 				return nil

@@ -27,13 +27,14 @@ type Rooms struct {
 	head       ident.FeedSeq
 	sequenced  handover
 	hot        hotRows
+	trail      trail
 	subscriber func([]event.RoomEvent)
 	stop       context.CancelFunc
 }
 
 // OpenRooms opens or creates the file and starts committing. Close ends it.
 func OpenRooms(path string) (*Rooms, error) {
-	write, read, err := open(path, roomsSchema+peopleSchema+scheduleSchema+switchSchema, fsynced)
+	write, read, err := open(path, roomsSchema+peopleSchema+scheduleSchema+auditSchema+switchSchema, fsynced)
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +42,9 @@ func OpenRooms(path string) (*Rooms, error) {
 	if err := s.loadLog(write); err != nil {
 		return nil, errors.Join(err, read.Close(), write.close())
 	}
+	s.group.sealed = func() error { return s.trail.seal(write) }
 	s.group.committed = s.announce
-	s.group.aborted = func() { s.fresh = nil; s.hot.aborted() }
+	s.group.aborted = func() { s.fresh = nil; s.hot.aborted(); s.trail.void() }
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.group.runLoop(ctx)

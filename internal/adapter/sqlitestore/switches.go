@@ -46,6 +46,9 @@ func (s *Rooms) Turn(ctx context.Context, t switches.Turn) error {
 			t.Name, int64(t.Version), t.On, t.By, t.Reason, millis(t.At)); err != nil {
 			return err
 		}
+		if err := s.trail.record(c, t.Entry()); err != nil {
+			return err
+		}
 		_, err := c.exec(`DELETE FROM switch_turn WHERE name = ? AND version <= ?`, t.Name, int64(t.Version)-switches.Keep)
 		return err
 	})

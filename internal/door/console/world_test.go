@@ -14,6 +14,7 @@ import (
 	"time"
 
 	opsv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/ops/v1"
+	"github.com/greenroomlive/greenroom/internal/core/audit"
 	"github.com/greenroomlive/greenroom/internal/core/event"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -37,6 +38,7 @@ type world struct {
 	tree     room.AreaTree
 	answers  map[command.AnswerID]command.Answer
 	events   []event.RoomEvent
+	trail    []audit.Page // a page for each command
 	pulses   map[chan struct{}]bool
 	stale    bool
 	broken   error // what the viewers' side answers with, if it is
@@ -148,6 +150,26 @@ func (x tx) Keys(id ident.RoomID) ([]room.Key, error) {
 func (x tx) AreaTree() (*room.AreaTree, error) {
 	return &room.AreaTree{Version: x.w.tree.Version, Nodes: slices.Clone(x.w.tree.Nodes)}, nil
 }
+
+func (x tx) Record(e *audit.Entry) error {
+	var p audit.Page
+	if n := len(x.w.trail); n > 0 {
+		p.Last = x.w.trail[n-1].Last
+	}
+	p.Append(e.AppendJSON(nil), e.At)
+	x.w.trail = append(x.w.trail, p)
+	return nil
+}
+
+func (x tx) AuditBefore(before int64, _, _ time.Time, limit int) (out []audit.Page, err error) {
+	for _, p := range slices.Backward(x.w.trail) {
+		if (before == 0 || p.Last.Seq < before) && len(out) < limit {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
 func (x tx) Due(time.Time, int) ([]ident.RoomID, error) { return nil, nil }
 
 func (x tx) SaveRoom(_ ownership.Role, r *room.Room) error {

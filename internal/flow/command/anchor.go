@@ -72,30 +72,36 @@ type Meta struct {
 	IdempotencyKey string
 	// IfMatch is the version the writer saw; 0 for no condition.
 	IfMatch ident.Version
-	// CommandID names the command in events and logs; empty: one is made.
+	// CommandID names the command in events, logs and the audit log; empty: one is made.
 	CommandID string
+	// Door is where the command came in, From the client's address there.
+	Door, From string
 	// Traceparent is the W3C trace context the command runs under.
 	Traceparent string
 }
 
 func (a *Anchor) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }
 
-// by says who causes a change; the command id is made when the caller gave none.
-func (a *Anchor) by(m Meta) room.By {
+func (a *Anchor) name(m *Meta) {
 	if m.CommandID == "" {
 		var b [8]byte
 		a.random(b[:])
 		m.CommandID = hex.EncodeToString(b[:])
 	}
+}
+
+// by says who causes a change; the command gets an id when the caller gave it none.
+func (a *Anchor) by(m *Meta) room.By {
+	a.name(m)
 	return room.By{Now: a.now(), Actor: m.Caller.Subject, Cause: m.CommandID, Traceparent: m.Traceparent}
 }
 
 // change is the frame of every command on an existing room: load, check the caller and the
 // condition, decide, save. The result is the room as it was committed.
-func (a *Anchor) change(ctx context.Context, m Meta, id ident.RoomID, decide func(tx Tx, r *room.Room, by room.By) error) (*room.Room, error) {
-	by := a.by(m)
+func (a *Anchor) change(ctx context.Context, m Meta, name string, id ident.RoomID, decide func(tx Tx, r *room.Room, by room.By) error) (*room.Room, error) {
+	by := a.by(&m)
 	var done *room.Room
-	err := a.store.Write(ctx, func(tx Tx) error {
+	err := a.write(ctx, m, name, func(tx Tx) error {
 		r, err := a.open(tx, m, id)
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ func (a *Anchor) Areas(ctx context.Context) ([]view.Area, error) {
 
 // CreateArea files a new area below parent (0: the top).
 func (a *Anchor) CreateArea(ctx context.Context, m Meta, parent ident.AreaID, name string) (view.Area, error) {
-	by := a.by(m)
+	by := a.by(&m)
 	id := ident.AreaID(a.ids.Mint(by.Now))
 	return a.changeAreas(ctx, m, "CreateArea", []any{parent, name}, id, func(t *room.AreaTree) error {
 		return t.Add(by, id, parent, name)
@@ -30,7 +30,7 @@ func (a *Anchor) CreateArea(ctx context.Context, m Meta, parent ident.AreaID, na
 
 // UpdateArea renames the area, moves it with all below it, or both; nil leaves as it is.
 func (a *Anchor) UpdateArea(ctx context.Context, m Meta, id ident.AreaID, name *string, parent *ident.AreaID) (view.Area, error) {
-	by := a.by(m)
+	by := a.by(&m)
 	return a.changeAreas(ctx, m, "UpdateArea", []any{id, name, parent}, id, func(t *room.AreaTree) error {
 		return t.Change(by, id, name, parent)
 	})
@@ -38,8 +38,8 @@ func (a *Anchor) UpdateArea(ctx context.Context, m Meta, id ident.AreaID, name *
 
 // SeedAreas fills an empty tree with a few areas, for a first look around in dev. A tree that has any is left alone.
 func (a *Anchor) SeedAreas(ctx context.Context, m Meta, names map[string][]string, order []string) error {
-	by := a.by(m)
-	return a.store.Write(ctx, func(tx Tx) error {
+	by := a.by(&m)
+	return a.write(ctx, m, "SeedAreas", func(tx Tx) error {
 		tree, err := tx.AreaTree()
 		if err != nil || len(tree.Nodes) > 0 {
 			return err

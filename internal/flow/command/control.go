@@ -94,7 +94,7 @@ func (c *Control) foresee(ctx context.Context, m Meta, id ident.RoomID, decide f
 	if err := m.Caller.mustBePrivileged("room control"); err != nil {
 		return Foresight{}, err
 	}
-	by := c.anchor.by(m)
+	by := c.anchor.by(&m)
 	f, err := read(ctx, c.anchor, func(rd Reader) (f Foresight, err error) {
 		if f.Was, err = c.anchor.open(rd, m, id); err != nil {
 			return f, err
@@ -147,7 +147,7 @@ func (c *Control) change(ctx context.Context, m Meta, name string, id ident.Room
 	if err := m.Caller.mustBePrivileged("room control"); err != nil {
 		return nil, err
 	}
-	by := c.anchor.by(m)
+	by := c.anchor.by(&m)
 	return remembered(ctx, c.anchor, m, name, []any{id, m.IfMatch, request}, func(tx Tx) (*room.Room, error) {
 		r, err := c.anchor.open(tx, m, id)
 		if err != nil {

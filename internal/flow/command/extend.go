@@ -62,7 +62,7 @@ func (e *Extend) RevokeBadge(ctx context.Context, m Meta, id ident.RoomID, name 
 func (e *Extend) change(ctx context.Context, m Meta, name string, id ident.RoomID, request any,
 	decide func(*room.Room, room.By) error,
 ) (*room.Room, error) {
-	by := e.anchor.by(m)
+	by := e.anchor.by(&m)
 	return remembered(ctx, e.anchor, m, name, []any{id, m.IfMatch, request}, func(tx Tx) (*room.Room, error) {
 		r, err := e.anchor.open(tx, m, id)
 		if err != nil {

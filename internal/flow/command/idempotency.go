@@ -25,7 +25,7 @@ const (
 func remembered[T any](ctx context.Context, a *Anchor, m Meta, name string, request []any, do func(Tx) (T, error)) (T, error) {
 	var out T
 	if m.IdempotencyKey == "" {
-		err := a.store.Write(ctx, func(tx Tx) error {
+		err := a.write(ctx, m, name, func(tx Tx) error {
 			var err error
 			out, err = do(tx)
 			return err
@@ -37,7 +37,7 @@ func remembered[T any](ctx context.Context, a *Anchor, m Meta, name string, requ
 		return out, err
 	}
 	now := a.now()
-	err = a.store.Write(ctx, func(tx Tx) error {
+	err = a.write(ctx, m, name, func(tx Tx) error {
 		old, found, err := tx.Answer(memo.id, now)
 		if err != nil {
 			return err
@@ -72,9 +72,9 @@ func outcome[T any](left *T, err error) (T, error) {
 // changeRemembered is change for commands that may carry an Idempotency-Key.
 func (a *Anchor) changeRemembered(ctx context.Context, m Meta, name string, id ident.RoomID, request any, decide func(Tx, *room.Room, room.By) error) (*room.Room, error) {
 	if m.IdempotencyKey == "" {
-		return a.change(ctx, m, id, decide)
+		return a.change(ctx, m, name, id, decide)
 	}
-	by := a.by(m)
+	by := a.by(&m)
 	return remembered(ctx, a, m, name, []any{id, request, m.IfMatch}, func(tx Tx) (*room.Room, error) {
 		r, err := a.open(tx, m, id)
 		if err != nil {

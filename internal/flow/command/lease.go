@@ -127,9 +127,10 @@ func (l *Leases) expireAll(ctx context.Context, due []ident.RoomID) (moved bool,
 
 func (l *Leases) expire(ctx context.Context, id ident.RoomID) (did bool, err error) {
 	a := l.anchor
-	by := a.by(Meta{Caller: Caller{Subject: "lease"}})
+	m := Meta{Caller: Caller{Subject: "lease"}, Door: byClock}
+	by := a.by(&m)
 	var was bool
-	err = a.store.Write(ctx, func(tx Tx) error {
+	err = a.write(ctx, m, "Expire", func(tx Tx) error {
 		r, err := tx.Room(id)
 		if err != nil {
 			return err

@@ -45,6 +45,7 @@ func (l *Lifts) Run(ctx context.Context) error {
 
 // deferred is one kind of what was put off: who owns it, how it is found, and what its time does to a room.
 type deferred struct {
+	name  string // of the command that its time is
 	owner ownership.Role
 	find  func(Reader, time.Time, int) ([]ident.RoomID, error)
 	turn  func(*room.Room, room.By) (any bool)
@@ -52,8 +53,8 @@ type deferred struct {
 
 // kinds is all that is put off.
 var kinds = []deferred{
-	{management, Reader.ControlDue, (*room.Room).LiftDue},
-	{extending, Reader.ExtensionDue, (*room.Room).TurnBadges},
+	{"LiftDue", management, Reader.ControlDue, (*room.Room).LiftDue},
+	{"TurnBadges", extending, Reader.ExtensionDue, (*room.Room).TurnBadges},
 }
 
 // Sweep does what is due now, room by room; a room that fails is left for the next sweep and holds up no other.
@@ -93,8 +94,9 @@ func sweep(ctx context.Context, a *Anchor, find func(Reader, time.Time, int) ([]
 }
 
 func (l *Lifts) turn(ctx context.Context, id ident.RoomID, d deferred) error {
-	by := l.anchor.by(Meta{Caller: Caller{Subject: "expiry"}})
-	return l.anchor.store.Write(ctx, func(tx Tx) error {
+	m := Meta{Caller: Caller{Subject: "expiry"}, Door: byClock}
+	by := l.anchor.by(&m)
+	return l.anchor.write(ctx, m, d.name, func(tx Tx) error {
 		r, err := tx.Room(id)
 		if err != nil {
 			return err

@@ -23,9 +23,9 @@ type Publishing struct {
 // GoLive answers a media server that asks whether the publisher may. KEY_REFUSED for a wrong,
 // revoked or expired key and for an unknown room alike: an encoder learns no more than that.
 func (a *Anchor) GoLive(ctx context.Context, m Meta, p Publishing) (*room.Room, error) {
-	by := a.by(m)
+	by := a.by(&m)
 	var done *room.Room
-	err := a.store.Write(ctx, func(tx Tx) error {
+	err := a.write(ctx, m, "GoLive", func(tx Tx) error {
 		key, r, err := admit(tx, p, by)
 		if err != nil {
 			return err
@@ -83,19 +83,19 @@ func roomOf(rd Reader, stream string) (ident.RoomID, error) {
 
 // Renew proves that the publisher still publishes. STALE_SESSION: its stream should be cut.
 func (a *Anchor) Renew(ctx context.Context, m Meta, p Publishing) (*room.Room, error) {
-	return a.report(ctx, m, p, func(r *room.Room, by room.By) error { return r.Renew(by, p.Publisher, a.terms) })
+	return a.report(ctx, m, "Renew", p, func(r *room.Room, by room.By) error { return r.Renew(by, p.Publisher, a.terms) })
 }
 
 // Unpublish is the media server's word that the stream is gone. STALE_SESSION, and nothing
 // changed, for a late callback of an older session.
 func (a *Anchor) Unpublish(ctx context.Context, m Meta, p Publishing) (*room.Room, error) {
-	return a.report(ctx, m, p, func(r *room.Room, by room.By) error { return r.Interrupt(by, p.Publisher, a.terms) })
+	return a.report(ctx, m, "Unpublish", p, func(r *room.Room, by room.By) error { return r.Interrupt(by, p.Publisher, a.terms) })
 }
 
-func (a *Anchor) report(ctx context.Context, m Meta, p Publishing, decide func(*room.Room, room.By) error) (*room.Room, error) {
-	by := a.by(m)
+func (a *Anchor) report(ctx context.Context, m Meta, name string, p Publishing, decide func(*room.Room, room.By) error) (*room.Room, error) {
+	by := a.by(&m)
 	var done *room.Room
-	err := a.store.Write(ctx, func(tx Tx) error {
+	err := a.write(ctx, m, name, func(tx Tx) error {
 		id, err := roomOf(tx, p.Stream)
 		if err != nil {
 			return err

@@ -137,7 +137,7 @@ func (p *Planning) Export(ctx context.Context, anchor ident.AnchorID) (out []Exp
 func (p *Planning) change(ctx context.Context, m Meta, name string, id ident.RoomID, request any,
 	decide func(room.By, *room.Room, *room.Schedule) (ident.PlanID, error),
 ) (Planned, error) {
-	by := p.anchor.by(m)
+	by := p.anchor.by(&m)
 	return remembered(ctx, p.anchor, m, name, []any{id, m.IfMatch, request}, func(tx Tx) (Planned, error) {
 		r, err := p.anchor.open(tx, m, id)
 		if err != nil {

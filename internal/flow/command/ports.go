@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/greenroomlive/greenroom/internal/core/audit"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
 	"github.com/greenroomlive/greenroom/internal/core/room"
@@ -59,6 +60,13 @@ type Reader interface {
 	PeopleDue(now time.Time, limit int) ([]DuePerson, error)
 	// Rules are those of a place; version 0 when nobody ever set any.
 	Rules(place ident.RoomID) (*room.Rules, error)
+
+	// AuditAfter lists pages of the audit log, the oldest first: the first of them holds the entry after+1. A page is
+	// given out as it stands in the store, damaged or not.
+	AuditAfter(after int64, limit int) ([]audit.Page, error)
+	// AuditBefore lists pages that hold entries of the time from until to, the newest first, none newer than that of
+	// the entry before before (0: from the newest). A zero time is no bound.
+	AuditBefore(before int64, from, to time.Time, limit int) ([]audit.Page, error)
 }
 
 // DuePerson is one for whom it is time.
@@ -86,6 +94,9 @@ type Tx interface {
 	// Answer finds what an idempotency key was answered before; false when it is new or expired at now.
 	Answer(id AnswerID, now time.Time) (Answer, bool, error)
 	SaveAnswer(id AnswerID, a Answer) error
+	// Record puts an entry into the audit log with the transaction; behind which other, the store decides, at once or
+	// after the commit. Entries are never changed and never deleted.
+	Record(e *audit.Entry) error
 }
 
 // PlannedIn is what is planned in a room.

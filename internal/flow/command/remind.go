@@ -41,8 +41,9 @@ func (rm *Reminders) Run(ctx context.Context) error {
 func (rm *Reminders) Sweep(ctx context.Context) error {
 	a := rm.planning.anchor
 	return sweep(ctx, a, Reader.ScheduleDue, func(id ident.RoomID) error {
-		by := a.by(Meta{Caller: Caller{Subject: "schedule"}})
-		return a.store.Write(ctx, func(tx Tx) error {
+		m := Meta{Caller: Caller{Subject: "schedule"}, Door: byClock}
+		by := a.by(&m)
+		return a.write(ctx, m, "Remind", func(tx Tx) error {
 			r, err := tx.Room(id)
 			if err != nil {
 				return err

@@ -19,7 +19,7 @@ func (a *Anchor) CreateRoom(ctx context.Context, m Meta, anchor ident.AnchorID, 
 	case !m.Caller.Has(ScopeAnchor, ScopeStaff, ScopeOps):
 		return nil, fault.PermissionDenied.New("creating a room needs the scope anchor, staff or ops")
 	}
-	by := a.by(m)
+	by := a.by(&m)
 	r, err := room.Create(by, ident.RoomID(a.ids.Mint(by.Now)), anchor, d)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/greenroomlive/greenroom/internal/core/audit"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 )
@@ -189,6 +190,7 @@ func (s *Set) Turn(ctx context.Context, t Turn, ifMatch ident.Version) (State, e
 		s.logger.Warn("switches: turned, but not read yet", "switch", t.Name, "error", err)
 	}
 	state.On, state.Version = t.On, t.Version
+	t.Asked = audit.Deed{} // as it is read
 	state.Turns = slices.Insert(state.Turns, 0, t)
 	state.Turns = state.Turns[:min(len(state.Turns), shown)]
 	return state, nil

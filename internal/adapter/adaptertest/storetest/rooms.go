@@ -78,6 +78,10 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 		{"keys are kept, newest first, revoked ones too", keepsKeys},
 		{"the area tree is kept whole", keepsAreas},
 		{"answers are kept until they expire", keepsAnswers},
+		{"an audit entry is one with what it tells of, and each is chained", auditOfWrites},
+		{"the audit log of many writers is one chain", auditOfMany},
+		{"a switch is turned with its audit entry", auditOfSwitches},
+		{"the audit log is read from both ends, and by time", auditPages},
 		{"snapshots are paged and equal the rooms", pagesSnapshots},
 		{"what was written is there after a restart", survives},
 	} {
