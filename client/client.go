@@ -80,6 +80,7 @@ type Client struct {
 
 	anchor     anchorv1connect.AnchorServiceClient
 	management managementv1connect.ManagementServiceClient
+	audit      managementv1connect.AuditServiceClient
 	extend     extendv1connect.ExtendServiceClient
 	schedule   schedulev1connect.ScheduleServiceClient
 	ops        opsv1connect.OpsServiceClient
@@ -128,6 +129,7 @@ func New(options ...Option) *Client {
 	c.extend = extendv1connect.NewExtendServiceClient(commands, anyAddress)
 	c.schedule = schedulev1connect.NewScheduleServiceClient(commands, anyAddress)
 	c.management = managementv1connect.NewManagementServiceClient(commands, anyAddress)
+	c.audit = managementv1connect.NewAuditServiceClient(commands, anyAddress)
 	c.ops = opsv1connect.NewOpsServiceClient(commands, anyAddress)
 	return c
 }

@@ -130,7 +130,7 @@ var devCaller = command.Caller{Subject: "dev", Scopes: []command.Scope{command.S
 
 // seed gives an empty house a few areas, and example rooms when they are wanted.
 func (d *Dev) seed(ctx context.Context, a *command.Anchor) error {
-	meta := command.Meta{Caller: devCaller}
+	meta := command.Meta{Caller: devCaller, Door: "start"}
 	if err := a.SeedAreas(ctx, meta, exampleAreas, exampleOrder); err != nil {
 		return err
 	}

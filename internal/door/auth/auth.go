@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -201,6 +202,15 @@ func parseScope(text string) (command.Scope, ident.AnchorID, bool) {
 		return s, 0, true
 	}
 	return "", 0, false
+}
+
+// Address is the client's address, without its port, for the audit log.
+func Address(r *http.Request) string {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return from.Addr().Unmap().String()
 }
 
 // Bearer takes the token out of the Authorization header; empty when there is none or more than one.

@@ -52,6 +52,7 @@ type grammar struct {
 	Parked   parkedCmd   `cmd:"" help:"Events that could not be applied; their rooms wait."`
 	Schedule scheduleCmd `cmd:"" help:"What anchors plan to broadcast, once or again and again."`
 	Extend   extendCmd   `cmd:"" help:"What hangs in a room beside the stream: announcement, pinned message, badges."`
+	Audit    auditCmd    `cmd:"" help:"Who changed what, when, why and from where; for staff."`
 	Audience audienceCmd `cmd:"" help:"Who watches a room: now, and minute by minute."`
 	Hot      hotCmd      `cmd:"" help:"The rooms that a crowd of viewers reads now, the most read first."`
 	Zone     zoneCmd     `cmd:"" help:"Zones: how they stand, and whether they take readers."`

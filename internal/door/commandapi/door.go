@@ -193,6 +193,8 @@ func (d *Door) services(options []connect.HandlerOption) []service {
 	if d.Control != nil {
 		path, handler = managementv1connect.NewManagementServiceHandler(&controlHandler{d.Control}, options...)
 		out = append(out, service{managementv1connect.ManagementServiceName, path, handler})
+		path, handler = managementv1connect.NewAuditServiceHandler(&auditHandler{command.NewAudit(d.Anchor)}, options...)
+		out = append(out, service{managementv1connect.AuditServiceName, path, handler})
 	}
 	if d.Extend != nil {
 		path, handler = extendv1connect.NewExtendServiceHandler(&extendHandler{d.Extend}, options...)

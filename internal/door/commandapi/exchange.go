@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
@@ -18,6 +19,8 @@ type exchange struct {
 	id string
 	// rest: the caller sees paths and JSON, not messages.
 	rest bool
+	// from is the client's address, without its port.
+	from string
 	// called: the request was good enough to reach a handler. Until then all faults are the request's.
 	called bool
 	// fault is what the call ended in; nil for none.
@@ -26,6 +29,14 @@ type exchange struct {
 	created     bool
 	caller      command.Caller
 	traceparent string
+}
+
+// door names the protocol in the audit log.
+func (x *exchange) door() string {
+	if x.rest {
+		return "rest"
+	}
+	return "rpc"
 }
 
 type exchangeKey struct{}
@@ -37,7 +48,7 @@ func exchangeOf(ctx context.Context) *exchange {
 
 // ServeHTTP gives the request its id and its bounds, and routes it.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{id: requestID(r.Header.Get("X-Request-Id"))}
+	x := &exchange{id: requestID(r.Header.Get("X-Request-Id")), from: auth.Address(r)}
 	w.Header().Set("X-Request-Id", x.id)
 	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
 	if streams(r.URL.Path) {

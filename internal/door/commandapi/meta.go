@@ -22,7 +22,7 @@ func metaOf(ctx context.Context, h http.Header) (command.Meta, error) {
 	version, err := ifMatch(h.Values("If-Match"))
 	return command.Meta{
 		Caller: x.caller, IdempotencyKey: h.Get("Idempotency-Key"), IfMatch: version,
-		CommandID: x.id, Traceparent: x.traceparent,
+		CommandID: x.id, Traceparent: x.traceparent, Door: x.door(), From: x.from,
 	}, err
 }
 
@@ -73,6 +73,10 @@ func cut[T any](list []T, limit int, id func(T) int64) ([]T, string) {
 		return list, ""
 	}
 	list = list[:limit]
-	last := binary.BigEndian.AppendUint64(nil, uint64(id(list[limit-1])))
-	return list, base64.RawURLEncoding.EncodeToString(last)
+	return list, pageToken(id(list[limit-1]))
+}
+
+// pageToken names the page behind the item last.
+func pageToken(last int64) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(last)))
 }

@@ -34,7 +34,7 @@ func (h *opsHandler) SetSwitch(ctx context.Context, req *connect.Request[opsv1.S
 		return nil, err
 	}
 	state, err := h.switches.Turn(ctx, switches.Turn{
-		Name: req.Msg.GetName(), On: req.Msg.GetOn(), By: meta.Caller.Subject, Reason: req.Msg.GetReason(),
+		Name: req.Msg.GetName(), On: req.Msg.GetOn(), By: meta.Caller.Subject, Reason: req.Msg.GetReason(), Asked: meta.Deed(),
 	}, meta.IfMatch)
 	if err != nil {
 		return nil, err

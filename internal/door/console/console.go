@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
@@ -143,7 +144,7 @@ func (c *Console) playlist(id string) string {
 }
 
 func (c *Console) meta(r *http.Request, caller command.Caller) command.Meta {
-	m := command.Meta{Caller: caller, IdempotencyKey: r.PostFormValue("once"), CommandID: requestID(r.Context())}
+	m := command.Meta{Caller: caller, IdempotencyKey: r.PostFormValue("once"), CommandID: requestID(r.Context()), Door: "console", From: auth.Address(r)}
 	if c.Traceparent != nil {
 		m.Traceparent = c.Traceparent(r.Context())
 	}

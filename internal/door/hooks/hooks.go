@@ -227,6 +227,6 @@ func loggable(stream string) string {
 func (h *Hooks) meta(ctx context.Context, p command.Publishing) command.Meta {
 	return command.Meta{
 		Caller:      command.Caller{Subject: p.Publisher.MediaServer, Scopes: []command.Scope{command.ScopeService}},
-		Traceparent: h.trace(ctx),
+		Traceparent: h.trace(ctx), Door: "hooks", From: p.Publisher.ClientIP,
 	}
 }
