@@ -180,7 +180,7 @@ func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 		Index: c.Index, Views: views, Rooms: v.Reads, Complete: fresh.Complete, Logger: c.Logger,
 		Ready: func() bool { return v.Ready() == nil },
 	})
-	v.Counting = newCounting(c, v)
+	v.Counting = newCounting(c, v, views)
 	v.Soon = soon.New(views, c.Clock, c.Logger)
 	return v
 }
@@ -191,7 +191,8 @@ func newChart(c CorridorConfig, store chart.Store, v *viewing) *chart.Recorder {
 }
 
 func (v *viewing) run(ctx context.Context) error {
-	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run, v.Counting.Run, v.Counting.RunTelling, v.Soon.Run)
+	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run,
+		v.Counting.Run, v.Counting.RunTelling, v.Counting.RunRecalling, v.Soon.Run)
 }
 
 // Changed is project.Audience: first L1, then the feed, so that whoever follows the feed and asks finds at

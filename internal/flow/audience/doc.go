@@ -12,11 +12,12 @@
 // that is told may be taken in twice, and in any order. Who changes the node counts once among the different viewers, and may
 // be online twice for the rest of his 45 s. The watchers of a node that dies are gone after some seconds and come back with
 // their next heartbeat elsewhere; what the node told of likes and watch time remains, for the others keep telling it. The
-// sums of a session are lost only with all nodes at once.
+// sums of a session are lost only with all nodes at once; its peak is not, where there is a Past to ask.
 //
 // Concurrency. Beat and Like are for any number of callers, and share no lock: a viewer belongs to one of the shards. One
 // loop, Run, collects the shards each second, merges what was heard, and tells the sink; RunTelling sends what Run has put
-// together, so that a broker that does not answer delays no count. Both live until their context ends.
+// together, so that a broker that does not answer delays no count, and RunRecalling asks for the past beside both. They live
+// until their context ends.
 //
 // Failure: a broker that is gone leaves every node with its own viewers and the others' last word, which ends as if
 // they had died. A full node refuses new viewers (OVERLOADED) and goes on counting those it has.

@@ -41,10 +41,12 @@ const (
 	PagesTook = "pages-heard"
 	PagesLeft = "pages-dropped" // of other nodes, not taken in: more than wait at a time
 	Damaged   = "damaged"       // sketches of other nodes that are none
+	Recalled  = "recalled"      // peaks of before this node began
+	Forgotten = "forgotten"     // peaks that could not be asked for, or too many at a time
 )
 
 // Counts are all that Config.Count may be told of.
-var Counts = []string{Beats, OffAir, Refused, PagesTold, PagesLost, PagesTook, PagesLeft, Damaged}
+var Counts = []string{Beats, OffAir, Refused, PagesTold, PagesLost, PagesTook, PagesLeft, Damaged, Recalled, Forgotten}
 
 // Config is what an Engine needs. Sessions, Sink and Now are required.
 type Config struct {
@@ -52,7 +54,9 @@ type Config struct {
 	Sink     Sink
 	// Exchange is the way to the other nodes; nil for a node that is alone.
 	Exchange Exchange
-	Now      func() time.Time
+	// Past gives peaks back after all nodes have ended; nil: they begin at zero.
+	Past Past
+	Now  func() time.Time
 	// Count is told what happens, in the words above. It must not block; may be nil.
 	Count func(what string, n int)
 	// MaxViewers is how many viewers this node counts at most; 0 for the default.
@@ -72,6 +76,9 @@ type Engine struct {
 
 	inbox  chan *Page
 	outbox chan *Page
+	// Without a Past nobody asks and nobody answers: both are nil.
+	asked, recall chan peak
+
 	merged merger // of Run only
 }
 
@@ -85,6 +92,9 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{Config: c, node: NodeID(rand.Uint64() | 1), began: c.Now()}
 	e.inbox, e.outbox = make(chan *Page, maxInbox), make(chan *Page, maxOutbox)
+	if c.Past != nil {
+		e.asked, e.recall = make(chan peak, maxAsked), make(chan peak)
+	}
 	for i := range e.shards {
 		e.shards[i].init(c.MaxViewers/shards + 1)
 	}

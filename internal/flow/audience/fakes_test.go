@@ -100,7 +100,7 @@ func (f *fleet) joinWith(c audience.Config) *node {
 	n.Engine = audience.New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, loop := range []func(context.Context) error{n.Run, n.RunTelling} {
+	for _, loop := range []func(context.Context) error{n.Run, n.RunTelling, n.RunRecalling} {
 		running.Go(func() {
 			if err := loop(ctx); err != nil {
 				f.t.Error(err)

@@ -29,6 +29,8 @@ type merger struct {
 	sessions map[ident.SessionID]*session
 	// heard is the turn in which each other node was heard of last.
 	heard map[NodeID]int64
+	// met are the sessions that were met since the last turn.
+	met []peak
 	// hurry is the turn until which all is told in a few turns, since somebody has just come.
 	hurry int64
 }
@@ -75,6 +77,7 @@ func (m *merger) session(room ident.RoomID, id ident.SessionID) *session {
 	if s == nil && len(m.sessions) < maxSessions {
 		s = &session{room: room, id: id, shares: []share{{Total: Total{Node: m.node}}}}
 		m.sessions[id] = s
+		m.met = append(m.met, peak{room: room, session: id})
 	}
 	return s
 }

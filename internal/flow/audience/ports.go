@@ -1,6 +1,8 @@
 package audience
 
 import (
+	"context"
+
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 )
@@ -29,6 +31,12 @@ type Sink interface {
 	// room that is on air it tells the session on air; a session that ended is told once more, with nobody online.
 	// The slice is the sink's until it returns.
 	Counted(counts []view.Count)
+}
+
+// Past remembers what was counted before all nodes ended. It may ask a database.
+type Past interface {
+	// Peak is the most viewers that a session is known to have had; 0 when nothing is known of it.
+	Peak(ctx context.Context, room ident.RoomID, session ident.SessionID) (int64, error)
 }
 
 // NodeID names a node for as long as its process lives: drawn at random, so that a restarted one is another.

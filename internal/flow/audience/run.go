@@ -39,6 +39,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			if n := e.merged.hear(p); n > 0 {
 				e.Count(Damaged, n)
 			}
+		case p := <-e.recall:
+			e.merged.recall(p)
 		case <-tick.C:
 			e.turn()
 		}
@@ -59,6 +61,7 @@ func (e *Engine) turn() {
 	m := &e.merged
 	m.turn++
 	e.collect()
+	e.ask()
 	m.bury()
 	now := e.Now()
 	budget := estimates
