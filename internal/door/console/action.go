@@ -50,6 +50,10 @@ func (c *Console) actions() map[string]action {
 		"/console/rooms/{id}/keys/{key}/rotate": {"Rotate stream key", "rotate-form", nil, c.confirmKey, c.rotateKey},
 		"/console/rooms/{id}/keys/{key}/revoke": {"Revoke stream key", "revoke-form", nil, c.confirmKey, c.revokeKey},
 	}
+	if c.Planning != nil {
+		all["/console/rooms/{id}/schedule/new"] = action{"Plan a broadcast", "plan-form", []string{"title", "start", "zone", "length_minutes", "rule"}, c.draftForm, c.plan}
+		all["/console/rooms/{id}/schedule/{plan}/{original}/cancel"] = action{"Cancel", "unplan-form", nil, c.confirmBroadcast, c.unplan}
+	}
 	if c.Control != nil {
 		all["/console/rooms/{id}/control/{level}"] = action{"Room control", "control-form", []string{"reason", "note", "until"}, c.foresee, c.intervene}
 		all["/console/rooms/{id}/control/{level}/lift"] = action{"Lift", "lift-form", []string{"reason"}, c.foresee, c.lift}

@@ -34,6 +34,7 @@ type Deps struct {
 	Commands Commands
 	// Control is nil where the process has not the role xroom-management: the page then has no such actions.
 	Control  Control
+	Planning Planning
 	Board    Board
 	Audience Audience
 	Desk     Desk

@@ -40,6 +40,17 @@ type Control interface {
 
 var _ Control = (*command.Control)(nil)
 
+// Planning is the part of command.Planning that the console uses.
+type Planning interface {
+	Get(ctx context.Context, m command.Meta, id ident.RoomID) (command.Planned, error)
+	Occurrences(ctx context.Context, m command.Meta, id ident.RoomID, from, to time.Time, limit int) ([]view.Occurrence, error)
+	Plan(ctx context.Context, m command.Meta, id ident.RoomID, draft view.Plan) (command.Planned, error)
+	Except(ctx context.Context, m command.Meta, id ident.RoomID, plan ident.PlanID, x view.Exception) (command.Planned, error)
+	Unplan(ctx context.Context, m command.Meta, id ident.RoomID, plan ident.PlanID) (command.Planned, error)
+}
+
+var _ Planning = (*command.Planning)(nil)
+
 // Board is what viewers see, as the board and the room page read it. It answers from the views,
 // so that a crowd before the board costs the write store nothing.
 type Board interface {

@@ -21,6 +21,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
 	"github.com/greenroomlive/greenroom/internal/core/room"
 	"github.com/greenroomlive/greenroom/internal/core/view"
+	"github.com/greenroomlive/greenroom/internal/flow/calendar"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/wire"
 )
@@ -35,6 +36,7 @@ type world struct {
 	rooms    map[ident.RoomID]*room.Room
 	sessions map[ident.SessionID]room.Session
 	keyring  map[ident.KeyID]room.Key
+	planned  map[ident.RoomID]room.Schedule
 	tree     room.AreaTree
 	answers  map[command.AnswerID]command.Answer
 	events   []event.RoomEvent
@@ -55,12 +57,12 @@ func newWorld(t *testing.T) (*world, *Console) {
 	t.Helper()
 	w := &world{
 		clock: time.Now, rooms: map[ident.RoomID]*room.Room{}, sessions: map[ident.SessionID]room.Session{},
-		keyring: map[ident.KeyID]room.Key{}, answers: map[command.AnswerID]command.Answer{}, pulses: map[chan struct{}]bool{},
+		keyring: map[ident.KeyID]room.Key{}, planned: map[ident.RoomID]room.Schedule{}, answers: map[command.AnswerID]command.Answer{}, pulses: map[chan struct{}]bool{},
 	}
 	w.Anchor = command.NewAnchor(command.Config{Store: w, IDs: ident.NewMinter(1), Clock: w.clock})
 	must(t, w.SeedAreas(t.Context(), command.Meta{Caller: ops}, map[string][]string{"Games": {"Chess", "Speedruns"}, "Music": {"Live sets"}}, []string{"Games", "Music"}))
 	c, err := New(Deps{
-		Commands: w, Control: command.NewControl(w.Anchor), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
+		Commands: w, Control: command.NewControl(w.Anchor), Planning: command.NewPlanning(w.Anchor, &calendar.Calendar{}), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
 		Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hosts: []string{"console.example"},
 	})
 	must(t, err)
@@ -114,6 +116,17 @@ func (x tx) Room(id ident.RoomID) (*room.Room, error) {
 		return nil, fault.RoomNotFound.New("there is no room %s", id)
 	}
 	return r.Stored(), nil
+}
+
+func (x tx) Schedule(id ident.RoomID) (*room.Schedule, error) {
+	s := x.w.planned[id]
+	s.Schedule = s.Schedule.Clone()
+	return &s, nil
+}
+
+func (x tx) SaveSchedule(_ ownership.Role, r *room.Room, s *room.Schedule) error {
+	x.w.planned[r.ID] = *s
+	return nil
 }
 
 func (x tx) Rooms(ident.AnchorID, ident.RoomID, int) ([]*room.Room, error) { return nil, nil }
