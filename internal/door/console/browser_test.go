@@ -296,7 +296,7 @@ func TestScreens(t *testing.T) {
 	run(t, ctx, chromedp.Navigate(srv.URL+"/?token="+opsToken), has(".who-name", "ops"))
 
 	pages := []struct{ name, path string }{
-		{"board", "/"}, {"search", "/search?q=s"}, {"room", "/rooms/" + id.String()}, {"new-room", "/console/rooms/new"}, {"not-found", "/nowhere"},
+		{"board", "/"}, {"search", "/search?q=s"}, {"audit", "/audit"}, {"room", "/rooms/" + id.String()}, {"new-room", "/console/rooms/new"}, {"not-found", "/nowhere"},
 	}
 	for _, size := range []struct {
 		name          string

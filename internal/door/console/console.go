@@ -33,7 +33,9 @@ import (
 type Deps struct {
 	Commands Commands
 	// Control is nil where the process has not the role xroom-management: the page then has no such actions.
-	Control  Control
+	Control Control
+	// Audit is nil where Control is: there is no page of the audit log then.
+	Audit    Audit
 	Planning Planning
 	Board    Board
 	Audience Audience
@@ -112,6 +114,7 @@ func (c *Console) mux() http.Handler {
 	page("GET /{$}", c.board)
 	page("GET /rooms/{id}", c.room)
 	page("GET /search", c.search)
+	page("GET /audit", c.auditPage)
 	page("GET /console/board", c.boardStream)
 	page("GET /console/rooms/{id}", c.roomStream)
 

@@ -51,6 +51,13 @@ type Planning interface {
 
 var _ Planning = (*command.Planning)(nil)
 
+// Audit is the part of command.Audit that the console uses.
+type Audit interface {
+	List(ctx context.Context, m command.Meta, f command.AuditFilter, before int64, limit int) ([]command.AuditEntry, int64, error)
+}
+
+var _ Audit = (*command.Audit)(nil)
+
 // Board is what viewers see, as the board and the room page read it. It answers from the views,
 // so that a crowd before the board costs the write store nothing.
 type Board interface {

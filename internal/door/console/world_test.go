@@ -62,7 +62,7 @@ func newWorld(t *testing.T) (*world, *Console) {
 	w.Anchor = command.NewAnchor(command.Config{Store: w, IDs: ident.NewMinter(1), Clock: w.clock})
 	must(t, w.SeedAreas(t.Context(), command.Meta{Caller: ops}, map[string][]string{"Games": {"Chess", "Speedruns"}, "Music": {"Live sets"}}, []string{"Games", "Music"}))
 	c, err := New(Deps{
-		Commands: w, Control: command.NewControl(w.Anchor), Planning: command.NewPlanning(w.Anchor, &calendar.Calendar{}), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
+		Commands: w, Audit: command.NewAudit(w.Anchor), Control: command.NewControl(w.Anchor), Planning: command.NewPlanning(w.Anchor, &calendar.Calendar{}), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
 		Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hosts: []string{"console.example"},
 	})
 	must(t, err)
