@@ -18,6 +18,8 @@ type (
 	Controlled = managementv1.Controlled
 	// Intervention is one of them.
 	Intervention = managementv1.Intervention
+	// Proposal is an intervention that needs two people.
+	Proposal = managementv1.Proposal
 	// Foresight is what a command of room control would do, and to how many.
 	Foresight = managementv1.Foresight
 	// ControlResponse is what a command of room control answers; its foresight is that of a dry run.
@@ -40,6 +42,9 @@ type Order struct {
 	// Until, or without that until it is lifted. Until is not for a cut.
 	For   time.Duration
 	Until time.Time
+	// Emergency is why one person alone does at once what needs two. Scope ops. Empty: the answer is
+	// CONFIRMATION_NEEDED when many watch, and its details name the proposal that another person is to confirm.
+	Emergency string
 	// DryRun asks what would happen, and changes nothing.
 	DryRun bool
 }
@@ -48,9 +53,9 @@ type Order struct {
 func (c *Client) Intervene(ctx context.Context, room int64, level Level, o Order, options ...CallOption) (*ControlResponse, error) {
 	minutes := int32(o.For / time.Minute)
 	if level == Cut {
-		return write(ctx, c, c.management.Cut, &managementv1.CutRequest{Id: room, Reason: o.Reason, Note: o.Note, HoldMinutes: minutes, DryRun: o.DryRun}, options)
+		return write(ctx, c, c.management.Cut, &managementv1.CutRequest{Id: room, Reason: o.Reason, Note: o.Note, HoldMinutes: minutes, DryRun: o.DryRun, Emergency: o.Emergency}, options)
 	}
-	req := &managementv1.InterveneRequest{Id: room, Reason: o.Reason, Note: o.Note, Minutes: minutes, DryRun: o.DryRun}
+	req := &managementv1.InterveneRequest{Id: room, Reason: o.Reason, Note: o.Note, Minutes: minutes, DryRun: o.DryRun, Emergency: o.Emergency}
 	if !o.Until.IsZero() {
 		req.Until = timestamppb.New(o.Until)
 	}
@@ -94,4 +99,20 @@ func (c *Client) RoomControl(ctx context.Context, room int64) (*Controlled, erro
 func (c *Client) ListControlled(ctx context.Context, state Level, pageToken string) (rooms []*Controlled, next string, err error) {
 	a, err := call(ctx, c, c.management.ListControlled, &managementv1.ListControlledRequest{State: state, PageToken: pageToken}, nil)
 	return a.GetRooms(), a.GetNextPageToken(), err
+}
+
+// ConfirmProposal does what another person proposed, once.
+func (c *Client) ConfirmProposal(ctx context.Context, id int64, options ...CallOption) (*ControlResponse, error) {
+	return write(ctx, c, c.management.ConfirmProposal, &managementv1.DecideRequest{Id: id}, options)
+}
+
+// DeclineProposal closes a proposal without doing it.
+func (c *Client) DeclineProposal(ctx context.Context, id int64, options ...CallOption) (*Proposal, error) {
+	return write(ctx, c, c.management.DeclineProposal, &managementv1.DecideRequest{Id: id}, options)
+}
+
+// ListProposals pages through proposals, the newest first; with open, those that can be decided now.
+func (c *Client) ListProposals(ctx context.Context, open bool, pageToken string) (proposals []*Proposal, next string, err error) {
+	a, err := call(ctx, c, c.management.ListProposals, &managementv1.ListProposalsRequest{Open: open, PageToken: pageToken}, nil)
+	return a.GetProposals(), a.GetNextPageToken(), err
 }

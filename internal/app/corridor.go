@@ -58,7 +58,9 @@ type CorridorConfig struct {
 	Engines
 	Node  int
 	Terms room.Terms
-	Clock func() time.Time
+	// TwoPersonAbove is how many viewers a room may have for one person alone to intervene; 0: any number.
+	TwoPersonAbove int64
+	Clock          func() time.Time
 	// Random fills secrets and ids, Jitter spreads retries; both have defaults.
 	Random   func([]byte)
 	Jitter   func() float64

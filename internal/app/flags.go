@@ -18,6 +18,8 @@ type Broadcasters struct {
 	Lease time.Duration `default:"10s" help:"How long a session lives without a sign of its stream."`
 	Grace time.Duration `default:"30s" help:"How long an interrupted session waits for its encoder."`
 
+	TwoPersonAbove int64 `default:"10000" placeholder:"N" help:"From more viewers on, a second person has to confirm an intervention of staff. 0: never."`
+
 	Media `embed:""`
 
 	ConsoleHosts []string `placeholder:"NAME" help:"Names by which browsers reach the console, besides those of loopback."`

@@ -65,7 +65,7 @@ func openHouse(ctx context.Context, d *Dev, data, token string, log *slog.Logger
 		observer = append(observer, spans{h.tracing.Tracer("greenroom/corridor")})
 	}
 	h.corridor = NewCorridor(CorridorConfig{
-		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), Observer: observer, Logger: log,
+		Engines: h.engines.engines().guarded(d.HedgeAfter, h.metrics.behind), CountBehind: h.metrics.behind.count, Terms: d.terms(), TwoPersonAbove: d.TwoPersonAbove, Observer: observer, Logger: log,
 		Count:    func(what string, n int) { h.metrics.project.WithLabelValues(what).Add(float64(n)) },
 		Switches: h.switches, Dropped: h.metrics.direct.left, Called: h.metrics.direct.state,
 		HotFrom: d.HotFrom, CountHot: h.metrics.countHot, CountAudience: h.metrics.countAudience, CountChart: h.metrics.countChart,

@@ -112,7 +112,7 @@ func (n *fleetNode) newConfig() CorridorConfig {
 		observer = append(observer, spans{n.tracing.Tracer("greenroom/corridor")})
 	}
 	return CorridorConfig{
-		Terms: n.terms(), Observer: observer, Logger: n.log,
+		Terms: n.terms(), TwoPersonAbove: n.TwoPersonAbove, Observer: observer, Logger: n.log,
 		Count:       func(what string, c int) { n.metrics.project.WithLabelValues(what).Add(float64(c)) },
 		Dropped:     n.metrics.direct.left,
 		Called:      n.metrics.direct.state,

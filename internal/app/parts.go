@@ -44,7 +44,7 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
 		Zones: zones, On: c.Switches.Asking(switches.CourierDirect), Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
 	})}
-	commands := command.Config{Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms}
+	commands := command.Config{Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms, TwoPersonAbove: c.TwoPersonAbove}
 	if b.Watched = newListener(c); b.Watched != nil {
 		commands.Audience = b.Watched
 	}

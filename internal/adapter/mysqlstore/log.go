@@ -211,6 +211,7 @@ func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err 
 	}{
 		{`DELETE FROM log WHERE feed_seq < ?`, []any{int64(floor)}},
 		{`DELETE FROM answer WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`, []any{millis(now), forgetBatch}},
+		{`DELETE FROM room_proposal WHERE until_at <= ? ORDER BY until_at LIMIT ?`, []any{millis(now.Add(-proposalLife)), forgetBatch}},
 		{`DELETE FROM written WHERE written_at <= ? ORDER BY written_at LIMIT ?`, []any{millis(s.clock().Add(-writtenKept)), forgetBatch}},
 	} {
 		var n int64

@@ -178,7 +178,11 @@ func (s *Rooms) Prune(ctx context.Context, keep, now time.Time) (more bool, err 
 			return err
 		}
 		m, err := c.exec(`DELETE FROM answer WHERE id IN (SELECT id FROM answer WHERE expires_at <= ? LIMIT ?)`, millis(now), pruneBatch)
-		left = n >= pruneBatch-1 || m == pruneBatch
+		if err != nil {
+			return err
+		}
+		p, err := c.exec(`DELETE FROM room_proposal WHERE id IN (SELECT id FROM room_proposal WHERE until_at <= ? LIMIT ?)`, millis(now.Add(-proposalLife)), pruneBatch)
+		left = n >= pruneBatch-1 || m == pruneBatch || p == pruneBatch
 		return err
 	})
 	if err != nil {

@@ -135,6 +135,12 @@ CREATE TABLE IF NOT EXISTS room_control (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS room_control_by_state ON room_control (state, room_id);
 CREATE INDEX IF NOT EXISTS room_control_by_due ON room_control (due_at) WHERE due_at > 0;
+-- Interventions that wait for a second person, and what became of them.
+CREATE TABLE IF NOT EXISTS room_proposal (
+	id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, verdict INTEGER NOT NULL, until_at INTEGER NOT NULL, content TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS room_proposal_by_verdict ON room_proposal (verdict, id);
+CREATE INDEX IF NOT EXISTS room_proposal_by_until ON room_proposal (until_at);
 -- What hangs in rooms beside the stream: a row for those that have anything.
 CREATE TABLE IF NOT EXISTS room_extension (room_id INTEGER PRIMARY KEY, content TEXT NOT NULL, due_at INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS room_extension_by_due ON room_extension (due_at) WHERE due_at > 0;

@@ -36,6 +36,9 @@ type SessionID int64
 // KeyID names a stream key; it is not secret.
 type KeyID int64
 
+// ProposalID names an intervention that waits for a second person.
+type ProposalID int64
+
 // PlanID names a planned broadcast, or a series of them.
 type PlanID int64
 
@@ -48,15 +51,16 @@ type Version int64
 // FeedSeq is a position in the feed: given in commit order, from 1, without gaps.
 type FeedSeq int64
 
-func (id RoomID) String() string    { return strconv.FormatInt(int64(id), 10) }
-func (id AnchorID) String() string  { return strconv.FormatInt(int64(id), 10) }
-func (id UserID) String() string    { return strconv.FormatInt(int64(id), 10) }
-func (id AreaID) String() string    { return strconv.FormatInt(int64(id), 10) }
-func (id SessionID) String() string { return strconv.FormatInt(int64(id), 10) }
-func (id KeyID) String() string     { return strconv.FormatInt(int64(id), 10) }
-func (id PlanID) String() string    { return strconv.FormatInt(int64(id), 10) }
-func (v Version) String() string    { return strconv.FormatInt(int64(v), 10) }
-func (s FeedSeq) String() string    { return strconv.FormatInt(int64(s), 10) }
+func (id RoomID) String() string     { return strconv.FormatInt(int64(id), 10) }
+func (id AnchorID) String() string   { return strconv.FormatInt(int64(id), 10) }
+func (id UserID) String() string     { return strconv.FormatInt(int64(id), 10) }
+func (id AreaID) String() string     { return strconv.FormatInt(int64(id), 10) }
+func (id SessionID) String() string  { return strconv.FormatInt(int64(id), 10) }
+func (id KeyID) String() string      { return strconv.FormatInt(int64(id), 10) }
+func (id PlanID) String() string     { return strconv.FormatInt(int64(id), 10) }
+func (id ProposalID) String() string { return strconv.FormatInt(int64(id), 10) }
+func (v Version) String() string     { return strconv.FormatInt(int64(v), 10) }
+func (s FeedSeq) String() string     { return strconv.FormatInt(int64(s), 10) }
 
 // ParseRoomID reads the decimal form; false for anything but a positive number.
 func ParseRoomID(s string) (RoomID, bool) {

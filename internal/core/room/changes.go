@@ -207,3 +207,16 @@ func (s *Schedule) Changes(before string) []audit.Change {
 	c.text("content", before, s.Document())
 	return c.list
 }
+
+// Changes are those of a proposal: what is wanted, or the verdict on what was pending.
+func (p *Proposal) Changes() []audit.Change {
+	c := changes{entity: "room_proposal", row: p.ID.String()}
+	if p.Verdict == Confirmed || p.Verdict == Declined {
+		c.text("verdict", Pending.String(), p.Verdict.String())
+		return c.list
+	}
+	c.text("content", "", encoded(p))
+	c.text("verdict", "", p.Verdict.String())
+	c.moment("until_at", time.Time{}, p.Until)
+	return c.list
+}

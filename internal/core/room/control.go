@@ -44,6 +44,8 @@ type Order struct {
 	Until time.Time
 	// For is Until counted from the command's own clock: what is asked again under one Idempotency-Key stays one request.
 	For time.Duration
+	// Emergency is why one person alone does at once what needs two; empty: another is to confirm it.
+	Emergency string
 }
 
 // step is a level with the events of its coming and going.
@@ -184,6 +186,9 @@ func (o Order) check(now time.Time) error {
 		return err
 	}
 	if err := text("note", o.Note, MaxNote); err != nil {
+		return err
+	}
+	if err := text("emergency", o.Emergency, MaxReason); err != nil {
 		return err
 	}
 	if o.For != 0 && !o.Until.IsZero() {

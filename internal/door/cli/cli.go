@@ -172,6 +172,9 @@ func describe(err error) string {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		facts = append(facts, "is 'greenroom dev' running?")
 	}
+	if code == fault.ConfirmationNeeded.Name {
+		facts = append(facts, "another person types 'greenroom control confirm "+details["proposal_id"]+"'")
+	}
 	if requestID != "" {
 		facts = append(facts, "request id "+requestID)
 	}

@@ -14,16 +14,19 @@ import (
 )
 
 type controlCmd struct {
-	Warn   warnCmd     `cmd:"" help:"Show a warning."`
-	Unwarn unwarnCmd   `cmd:"" help:"Take the warning back."`
-	Cut    cutCmd      `cmd:"" help:"End the running broadcast now; with --for, hold the next one back."`
-	Uncut  uncutCmd    `cmd:"" help:"End the hold after a cut."`
-	Hide   hideCmd     `cmd:"" help:"Take the room out of every list; it still plays by its link."`
-	Unhide unhideCmd   `cmd:"" help:"Put it back."`
-	Lock   lockCmd     `cmd:"" help:"End the running broadcast and refuse every other."`
-	Unlock unlockCmd   `cmd:"" help:"Let the room publish again."`
-	List   controlList `cmd:"" help:"The rooms that have interventions in force."`
-	Show   controlShow `cmd:"" help:"What is in force in a room: reasons, notes, by whom, until when."`
+	Warn      warnCmd      `cmd:"" help:"Show a warning."`
+	Unwarn    unwarnCmd    `cmd:"" help:"Take the warning back."`
+	Cut       cutCmd       `cmd:"" help:"End the running broadcast now; with --for, hold the next one back."`
+	Uncut     uncutCmd     `cmd:"" help:"End the hold after a cut."`
+	Hide      hideCmd      `cmd:"" help:"Take the room out of every list; it still plays by its link."`
+	Unhide    unhideCmd    `cmd:"" help:"Put it back."`
+	Lock      lockCmd      `cmd:"" help:"End the running broadcast and refuse every other."`
+	Unlock    unlockCmd    `cmd:"" help:"Let the room publish again."`
+	Confirm   confirmCmd   `cmd:"" help:"Do what another person proposed for a room that many watch."`
+	Decline   declineCmd   `cmd:"" help:"Close a proposal without doing it."`
+	Proposals proposalsCmd `cmd:"" help:"Interventions that wait for a second person, and what became of them."`
+	List      controlList  `cmd:"" help:"The rooms that have interventions in force."`
+	Show      controlShow  `cmd:"" help:"What is in force in a room: reasons, notes, by whom, until when."`
 }
 
 // order is what all interventions are told.
@@ -34,6 +37,8 @@ type order struct {
 	For     time.Duration `placeholder:"30m" help:"It ends by itself after so long, in whole minutes."`
 	DryRun  bool          `help:"Say what would happen, and change nothing."`
 	IfMatch int64         `placeholder:"N" help:"Only while the room is at this version."`
+
+	Emergency string `placeholder:"TEXT" help:"Do alone, at once, what needs a second person, and say why. Needs the scope ops."`
 }
 
 // Validate is kong's.
@@ -52,7 +57,7 @@ type ending struct {
 
 func (o *order) run(ctx context.Context, s *session, level greenroom.Level, until time.Time) error {
 	return s.controlled(s.Intervene(ctx, o.ID, level, greenroom.Order{
-		Reason: o.Reason, Note: o.Note, For: o.For, Until: until, DryRun: o.DryRun,
+		Reason: o.Reason, Note: o.Note, For: o.For, Until: until, DryRun: o.DryRun, Emergency: o.Emergency,
 	}, ifMatch(o.IfMatch)...))
 }
 
@@ -169,6 +174,9 @@ func (s *session) controlled(a *greenroom.ControlResponse, err error) error {
 			ends = "session " + strconv.FormatInt(would.GetSessionId(), 10)
 		}
 		seen, facts = would.GetControl(), append(facts, "dry run", "nothing was changed", "would end", ends, "viewers", watching(would))
+		if would.GetNeedsConfirmation() {
+			facts = append(facts, "second person", "needed: another has to confirm it")
+		}
 	}
 	text := []string{seen.GetState().String()}
 	if seen.GetReason() != "" {

@@ -39,7 +39,7 @@ func (h *controlHandler) Unwarn(ctx context.Context, req *lift) (*controlAnswer,
 // Cut ends the running session, and may hold the next publish back.
 func (h *controlHandler) Cut(ctx context.Context, req *connect.Request[managementv1.CutRequest]) (*controlAnswer, error) {
 	return h.put(ctx, req.Header(), req.Msg, view.Cut, room.Order{
-		Reason: req.Msg.GetReason(), Note: req.Msg.GetNote(), For: minutes(req.Msg.GetHoldMinutes()),
+		Reason: req.Msg.GetReason(), Note: req.Msg.GetNote(), For: minutes(req.Msg.GetHoldMinutes()), Emergency: req.Msg.GetEmergency(),
 	})
 }
 
@@ -69,7 +69,7 @@ func (h *controlHandler) Unlock(ctx context.Context, req *lift) (*controlAnswer,
 }
 
 func (h *controlHandler) intervene(ctx context.Context, req *intervene, level view.ControlState) (*controlAnswer, error) {
-	o := room.Order{Reason: req.Msg.GetReason(), Note: req.Msg.GetNote(), For: minutes(req.Msg.GetMinutes())}
+	o := room.Order{Reason: req.Msg.GetReason(), Note: req.Msg.GetNote(), For: minutes(req.Msg.GetMinutes()), Emergency: req.Msg.GetEmergency()}
 	if until := req.Msg.GetUntil(); until != nil {
 		o.Until = until.AsTime().Truncate(time.Millisecond)
 	}
@@ -151,7 +151,7 @@ func foreseen(f command.Foresight, err error) (*controlAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	would := &managementv1.Foresight{WouldEndSession: f.Ends() != 0, SessionId: int64(f.Ends()), Control: roomOf(f.Then).GetControl()}
+	would := &managementv1.Foresight{WouldEndSession: f.Ends() != 0, SessionId: int64(f.Ends()), Control: roomOf(f.Then).GetControl(), NeedsConfirmation: f.NeedsTwo}
 	if f.Viewers.Known {
 		would.Viewers, would.ViewersAsOf = &f.Viewers.Online, wire.Time(f.Viewers.AsOf)
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	Terms  room.Terms
 	// Audience is asked by dry runs of room control; nil: nobody can say.
 	Audience Audience
+	// TwoPersonAbove is how many viewers a room may have for one person alone to intervene; 0: any number.
+	TwoPersonAbove int64
 }
 
 // DefaultTerms are those of the contract.
@@ -47,12 +49,13 @@ type Anchor struct {
 	random func([]byte)
 	terms  room.Terms
 
-	audience Audience // nil: nobody can say
+	audience  Audience // nil: nobody can say
+	twoPerson int64
 }
 
 // NewAnchor wires the commands; Clock, Random and Terms have defaults.
 func NewAnchor(c Config) *Anchor {
-	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms, audience: c.Audience}
+	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms, audience: c.Audience, twoPerson: c.TwoPersonAbove}
 	if a.clock == nil {
 		a.clock = time.Now
 	}

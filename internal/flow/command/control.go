@@ -22,26 +22,21 @@ type Control struct{ anchor *Anchor }
 func NewControl(a *Anchor) *Control { return &Control{a} }
 
 // Intervene puts a level in force. CUT and LOCKED end the running session in the same transaction: nobody sees a
-// locked room that is live.
+// locked room that is live. A room that more watch than one person may decide about gets a proposal instead:
+// CONFIRMATION_NEEDED names it.
 func (c *Control) Intervene(ctx context.Context, m Meta, id ident.RoomID, level view.ControlState, o room.Order) (*room.Room, error) {
-	return c.change(ctx, m, "Intervene", id, []any{level, o}, func(tx Tx, r *room.Room, by room.By) (*room.Room, error) {
-		if err := r.Intervene(by, level, o); err != nil {
-			return nil, err
-		}
-		if err := tx.SaveRoom(management, r); err != nil || !ends(level) {
-			return r, err
-		}
-		r = r.Stored() // the next step is another role's
-		if !r.EndBy(by, level) {
-			return r, nil
-		}
-		return r, tx.SaveRoom(role, r)
+	done, err := change(ctx, c, m, "Intervene", id, []any{level, o}, func(tx Tx, r *room.Room, by room.By) (decided, error) {
+		return c.intervene(tx, m, r, by, level, o)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return done.answer()
 }
 
 // Lift takes a level back; one that is not in force stays so.
 func (c *Control) Lift(ctx context.Context, m Meta, id ident.RoomID, level view.ControlState, reason string) (*room.Room, error) {
-	return c.change(ctx, m, "Lift", id, []any{level, reason}, func(tx Tx, r *room.Room, by room.By) (*room.Room, error) {
+	return change(ctx, c, m, "Lift", id, []any{level, reason}, func(tx Tx, r *room.Room, by room.By) (*room.Room, error) {
 		if err := r.Lift(by, level, reason); err != nil {
 			return nil, err
 		}
@@ -54,6 +49,8 @@ type Foresight struct {
 	// Was is the room as it is committed, Then as it would be; neither may be saved.
 	Was, Then *room.Room
 	Viewers   Viewers
+	// NeedsTwo: an intervention would wait for a second person.
+	NeedsTwo bool
 }
 
 // Viewers is how many watch a room, as of a moment. Not Known: nobody can say, which is not to say that nobody watches.
@@ -73,7 +70,7 @@ func (f Foresight) Ends() ident.SessionID {
 
 // ForeseeIntervene says what Intervene would do, and refuses what it would refuse.
 func (c *Control) ForeseeIntervene(ctx context.Context, m Meta, id ident.RoomID, level view.ControlState, o room.Order) (Foresight, error) {
-	return c.foresee(ctx, m, id, func(r *room.Room, by room.By) error {
+	f, err := c.foresee(ctx, m, id, func(r *room.Room, by room.By) error {
 		if err := r.Intervene(by, level, o); err != nil {
 			return err
 		}
@@ -82,6 +79,8 @@ func (c *Control) ForeseeIntervene(ctx context.Context, m Meta, id ident.RoomID,
 		}
 		return nil
 	})
+	f.NeedsTwo = err == nil && c.anchor.needsTwo(f.Viewers)
+	return f, err
 }
 
 // ForeseeLift says what Lift would do.
@@ -141,17 +140,17 @@ func (c *Control) InForce(ctx context.Context, m Meta, state view.ControlState, 
 }
 
 // change is the frame of room control: check the caller, load, check the condition; the steps save for themselves.
-func (c *Control) change(ctx context.Context, m Meta, name string, id ident.RoomID, request []any,
-	steps func(Tx, *room.Room, room.By) (*room.Room, error),
-) (*room.Room, error) {
+func change[T any](ctx context.Context, c *Control, m Meta, name string, id ident.RoomID, request []any,
+	steps func(Tx, *room.Room, room.By) (T, error),
+) (none T, err error) {
 	if err := m.Caller.mustBePrivileged("room control"); err != nil {
-		return nil, err
+		return none, err
 	}
 	by := c.anchor.by(&m)
-	return remembered(ctx, c.anchor, m, name, []any{id, m.IfMatch, request}, func(tx Tx) (*room.Room, error) {
+	return remembered(ctx, c.anchor, m, name, []any{id, m.IfMatch, request}, func(tx Tx) (T, error) {
 		r, err := c.anchor.open(tx, m, id)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		return steps(tx, r, by)
 	})

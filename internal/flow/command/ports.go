@@ -41,6 +41,11 @@ type Reader interface {
 	Due(now time.Time, limit int) ([]ident.RoomID, error)
 	// ControlDue lists rooms that have an intervention which ends at or before now.
 	ControlDue(now time.Time, limit int) ([]ident.RoomID, error)
+	// Proposal finds one, decided or not (PROPOSAL_NOT_FOUND).
+	Proposal(id ident.ProposalID) (*room.Proposal, error)
+	// Proposals pages through proposals, newest first, below before (0: from the newest); with open, those that can be
+	// decided at now.
+	Proposals(open bool, now time.Time, before ident.ProposalID, limit int) ([]*room.Proposal, error)
 	// ExtensionDue lists rooms that have a badge whose window begins or ends at or before now.
 	ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error)
 	// Schedule loads what is planned in a room; empty for a room that plans nothing.
@@ -85,6 +90,9 @@ type Tx interface {
 	// SaveSchedule writes what is planned in the room. Whoever loaded both and saves both writes over what was loaded:
 	// the room's version speaks for its schedule.
 	SaveSchedule(role ownership.Role, r *room.Room, s *room.Schedule) error
+	// SaveProposal writes a new proposal, or the verdict of one that is pending: of two verdicts at a time the second is
+	// PROPOSAL_CLOSED.
+	SaveProposal(role ownership.Role, p *room.Proposal) error
 	SaveKey(role ownership.Role, k room.Key) error
 	SaveAreaTree(role ownership.Role, t *room.AreaTree) error
 	// SavePeople writes the entries that changed; their event is the place's, and saved with it.

@@ -123,6 +123,14 @@ func (rec *recorder) SaveRoom(role ownership.Role, r *room.Room) error {
 	return rec.Tx.SaveRoom(role, r)
 }
 
+// SaveProposal is Tx. A proposal changes by its verdict alone, and that of a new one is none.
+func (rec *recorder) SaveProposal(role ownership.Role, p *room.Proposal) error {
+	rec.room = p.Room
+	rec.reason = p.Order.Reason
+	rec.add(p.Changes())
+	return rec.Tx.SaveProposal(role, p)
+}
+
 // SaveKey is Tx.
 func (rec *recorder) SaveKey(role ownership.Role, k room.Key) error {
 	rec.room = k.Room

@@ -93,6 +93,9 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 	stop := onRoom(live, func(r *room.Room) error { r.Stop(w.by()); return nil })
 	lock := onRoom(idle, func(r *room.Room) error { return r.Intervene(w.by(), view.Locked, room.Order{Reason: "a raid"}) })
 	hang := onRoom(idle, func(r *room.Room) error { return r.Announce(w.by(), "moved") })
+	propose := func(tx command.Tx, by ownership.Role) error {
+		return tx.SaveProposal(by, &room.Proposal{ID: ident.ProposalID(w.id()), Room: idle, Level: view.Locked})
+	}
 	plan := func(tx command.Tx, by ownership.Role) error {
 		r, err := tx.Room(idle)
 		if err != nil {
@@ -129,6 +132,8 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 		"session.ended_at": stop, "session.end_reason": stop, "session.lease_until": renew,
 		"room_control.room_id": lock, "room_control.state": lock, "room_control.interventions": lock, "room_control.due_at": lock,
 		"room_extension.room_id": hang, "room_extension.content": hang, "room_extension.due_at": hang,
+		"room_proposal.id": propose, "room_proposal.room_id": propose, "room_proposal.verdict": propose,
+		"room_proposal.until_at": propose, "room_proposal.content": propose,
 		"room_schedule.room_id": plan, "room_schedule.content": plan, "room_schedule.due_at": plan,
 		"stream_key.id": another, "stream_key.room_id": another, "stream_key.created_at": another,
 		"stream_key.label":      onKey(func(k *room.Key) { k.Label = "x" }),

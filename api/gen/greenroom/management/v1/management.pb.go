@@ -31,6 +31,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Proposal_State int32
+
+const (
+	Proposal_OPEN      Proposal_State = 0
+	Proposal_CONFIRMED Proposal_State = 1
+	Proposal_DECLINED  Proposal_State = 2
+	// Done at once by one person, in an emergency.
+	Proposal_OVERRIDDEN Proposal_State = 3
+	// Nobody decided in time.
+	Proposal_EXPIRED Proposal_State = 4
+)
+
+// Enum value maps for Proposal_State.
+var (
+	Proposal_State_name = map[int32]string{
+		0: "OPEN",
+		1: "CONFIRMED",
+		2: "DECLINED",
+		3: "OVERRIDDEN",
+		4: "EXPIRED",
+	}
+	Proposal_State_value = map[string]int32{
+		"OPEN":       0,
+		"CONFIRMED":  1,
+		"DECLINED":   2,
+		"OVERRIDDEN": 3,
+		"EXPIRED":    4,
+	}
+)
+
+func (x Proposal_State) Enum() *Proposal_State {
+	p := new(Proposal_State)
+	*p = x
+	return p
+}
+
+func (x Proposal_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Proposal_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_greenroom_management_v1_management_proto_enumTypes[0].Descriptor()
+}
+
+func (Proposal_State) Type() protoreflect.EnumType {
+	return &file_greenroom_management_v1_management_proto_enumTypes[0]
+}
+
+func (x Proposal_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Proposal_State.Descriptor instead.
+func (Proposal_State) EnumDescriptor() ([]byte, []int) {
+	return file_greenroom_management_v1_management_proto_rawDescGZIP(), []int{10, 0}
+}
+
 // Intervention is one level in force. Viewers see the strongest of a room, without note and actor.
 type Intervention struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -132,7 +189,9 @@ type InterveneRequest struct {
 	// In force until then; not beside minutes.
 	Until *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
 	// Say what would happen, and change nothing.
-	DryRun        bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	DryRun bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Why one person alone does at once what needs two. Scope ops. Empty: CONFIRMATION_NEEDED, when many watch.
+	Emergency     string `protobuf:"bytes,7,opt,name=emergency,proto3" json:"emergency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,6 +268,13 @@ func (x *InterveneRequest) GetDryRun() bool {
 	return false
 }
 
+func (x *InterveneRequest) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
 type CutRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -219,7 +285,9 @@ type CutRequest struct {
 	// How long the next publish is held back, at most a day. 0: not at all, and the cut is over once it is done.
 	HoldMinutes int32 `protobuf:"varint,4,opt,name=hold_minutes,json=holdMinutes,proto3" json:"hold_minutes,omitempty"`
 	// Say what would happen, and change nothing.
-	DryRun        bool `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	DryRun bool `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Why one person alone does at once what needs two. Scope ops. Empty: CONFIRMATION_NEEDED, when many watch.
+	Emergency     string `protobuf:"bytes,6,opt,name=emergency,proto3" json:"emergency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -287,6 +355,13 @@ func (x *CutRequest) GetDryRun() bool {
 		return x.DryRun
 	}
 	return false
+}
+
+func (x *CutRequest) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
 }
 
 // LiftRequest takes a level back. One that is not in force stays so, without an event.
@@ -362,9 +437,11 @@ type Foresight struct {
 	// How many watch now. Unset: nobody can say, which is not to say that nobody watches.
 	Viewers *int64 `protobuf:"varint,4,opt,name=viewers,proto3,oneof" json:"viewers,omitempty"`
 	// The moment of which that is the count; all viewers' nodes have been heard up to it.
-	ViewersAsOf   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=viewers_as_of,json=viewersAsOf,proto3" json:"viewers_as_of,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ViewersAsOf *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=viewers_as_of,json=viewersAsOf,proto3" json:"viewers_as_of,omitempty"`
+	// So many watch that another person would have to confirm it.
+	NeedsConfirmation bool `protobuf:"varint,6,opt,name=needs_confirmation,json=needsConfirmation,proto3" json:"needs_confirmation,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Foresight) Reset() {
@@ -430,6 +507,13 @@ func (x *Foresight) GetViewersAsOf() *timestamppb.Timestamp {
 		return x.ViewersAsOf
 	}
 	return nil
+}
+
+func (x *Foresight) GetNeedsConfirmation() bool {
+	if x != nil {
+		return x.NeedsConfirmation
+	}
+	return false
 }
 
 type ControlResponse struct {
@@ -709,6 +793,311 @@ func (x *ListControlledResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Proposal is an intervention that needs two people, because many watch the room.
+type Proposal struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	RoomId int64                  `protobuf:"varint,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Level  v1.Control_State       `protobuf:"varint,3,opt,name=level,proto3,enum=greenroom.room.v1.Control_State" json:"level,omitempty"`
+	Reason string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Note   string                 `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// Who proposed it, and when.
+	Actor string                 `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
+	// Until when it can be decided.
+	Until *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=until,proto3" json:"until,omitempty"`
+	// How many watched then.
+	Viewers int64          `protobuf:"varint,9,opt,name=viewers,proto3" json:"viewers,omitempty"`
+	State   Proposal_State `protobuf:"varint,10,opt,name=state,proto3,enum=greenroom.management.v1.Proposal_State" json:"state,omitempty"`
+	// Who decided, and when.
+	Decider   string                 `protobuf:"bytes,11,opt,name=decider,proto3" json:"decider,omitempty"`
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// Of one that was overridden: why.
+	Emergency     string `protobuf:"bytes,13,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Proposal) Reset() {
+	*x = Proposal{}
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Proposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Proposal) ProtoMessage() {}
+
+func (x *Proposal) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
+func (*Proposal) Descriptor() ([]byte, []int) {
+	return file_greenroom_management_v1_management_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Proposal) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Proposal) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *Proposal) GetLevel() v1.Control_State {
+	if x != nil {
+		return x.Level
+	}
+	return v1.Control_State(0)
+}
+
+func (x *Proposal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Proposal) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Proposal) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Proposal) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Proposal) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Proposal) GetViewers() int64 {
+	if x != nil {
+		return x.Viewers
+	}
+	return 0
+}
+
+func (x *Proposal) GetState() Proposal_State {
+	if x != nil {
+		return x.State
+	}
+	return Proposal_OPEN
+}
+
+func (x *Proposal) GetDecider() string {
+	if x != nil {
+		return x.Decider
+	}
+	return ""
+}
+
+func (x *Proposal) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *Proposal) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
+type DecideRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideRequest) Reset() {
+	*x = DecideRequest{}
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideRequest) ProtoMessage() {}
+
+func (x *DecideRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
+func (*DecideRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_management_v1_management_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DecideRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type ListProposalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those that can be decided now.
+	Open bool `protobuf:"varint,1,opt,name=open,proto3" json:"open,omitempty"`
+	// 1 to 200; 0 means 50.
+	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProposalsRequest) Reset() {
+	*x = ListProposalsRequest{}
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProposalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProposalsRequest) ProtoMessage() {}
+
+func (x *ListProposalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProposalsRequest.ProtoReflect.Descriptor instead.
+func (*ListProposalsRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_management_v1_management_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListProposalsRequest) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *ListProposalsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListProposalsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListProposalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest first.
+	Proposals     []*Proposal `protobuf:"bytes,1,rep,name=proposals,proto3" json:"proposals,omitempty"`
+	NextPageToken string      `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProposalsResponse) Reset() {
+	*x = ListProposalsResponse{}
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProposalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProposalsResponse) ProtoMessage() {}
+
+func (x *ListProposalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_management_v1_management_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProposalsResponse.ProtoReflect.Descriptor instead.
+func (*ListProposalsResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_management_v1_management_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListProposalsResponse) GetProposals() []*Proposal {
+	if x != nil {
+		return x.Proposals
+	}
+	return nil
+}
+
+func (x *ListProposalsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_greenroom_management_v1_management_proto protoreflect.FileDescriptor
 
 const file_greenroom_management_v1_management_proto_rawDesc = "" +
@@ -720,7 +1109,7 @@ const file_greenroom_management_v1_management_proto_rawDesc = "" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12\x14\n" +
 	"\x05actor\x18\x04 \x01(\tR\x05actor\x12*\n" +
 	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
-	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xdf\x01\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x87\x02\n" +
 	"\x10InterveneRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -728,7 +1117,8 @@ const file_greenroom_management_v1_management_proto_rawDesc = "" +
 	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04note\x12%\n" +
 	"\aminutes\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8a (\x00R\aminutes\x120\n" +
 	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x17\n" +
-	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"\xaf\x01\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\x12&\n" +
+	"\temergency\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\temergency\"\xd7\x01\n" +
 	"\n" +
 	"CutRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12\"\n" +
@@ -737,18 +1127,20 @@ const file_greenroom_management_v1_management_proto_rawDesc = "" +
 	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04note\x12-\n" +
 	"\fhold_minutes\x18\x04 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\vholdMinutes\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"a\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\x12&\n" +
+	"\temergency\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\temergency\"a\n" +
 	"\vLiftRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12\x17\n" +
-	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\xf7\x01\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\xa6\x02\n" +
 	"\tForesight\x12*\n" +
 	"\x11would_end_session\x18\x01 \x01(\bR\x0fwouldEndSession\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\x03R\tsessionId\x124\n" +
 	"\acontrol\x18\x03 \x01(\v2\x1a.greenroom.room.v1.ControlR\acontrol\x12\x1d\n" +
 	"\aviewers\x18\x04 \x01(\x03H\x00R\aviewers\x88\x01\x01\x12>\n" +
-	"\rviewers_as_of\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vviewersAsOfB\n" +
+	"\rviewers_as_of\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vviewersAsOf\x12-\n" +
+	"\x12needs_confirmation\x18\x06 \x01(\bR\x11needsConfirmationB\n" +
 	"\n" +
 	"\b_viewers\"\xcd\x01\n" +
 	"\x0fControlResponse\x12+\n" +
@@ -769,7 +1161,41 @@ const file_greenroom_management_v1_management_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\"{\n" +
 	"\x16ListControlledResponse\x129\n" +
 	"\x05rooms\x18\x01 \x03(\v2#.greenroom.management.v1.ControlledR\x05rooms\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xfc\t\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa4\x04\n" +
+	"\bProposal\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\x03R\x06roomId\x126\n" +
+	"\x05level\x18\x03 \x01(\x0e2 .greenroom.room.v1.Control.StateR\x05level\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x14\n" +
+	"\x05actor\x18\x06 \x01(\tR\x05actor\x12*\n" +
+	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
+	"\x05until\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
+	"\aviewers\x18\t \x01(\x03R\aviewers\x12=\n" +
+	"\x05state\x18\n" +
+	" \x01(\x0e2'.greenroom.management.v1.Proposal.StateR\x05state\x12\x18\n" +
+	"\adecider\x18\v \x01(\tR\adecider\x129\n" +
+	"\n" +
+	"decided_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12\x1c\n" +
+	"\temergency\x18\r \x01(\tR\temergency\"K\n" +
+	"\x05State\x12\b\n" +
+	"\x04OPEN\x10\x00\x12\r\n" +
+	"\tCONFIRMED\x10\x01\x12\f\n" +
+	"\bDECLINED\x10\x02\x12\x0e\n" +
+	"\n" +
+	"OVERRIDDEN\x10\x03\x12\v\n" +
+	"\aEXPIRED\x10\x04\"(\n" +
+	"\rDecideRequest\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\"{\n" +
+	"\x14ListProposalsRequest\x12\x12\n" +
+	"\x04open\x18\x01 \x01(\bR\x04open\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\"\x80\x01\n" +
+	"\x15ListProposalsResponse\x12?\n" +
+	"\tproposals\x18\x01 \x03(\v2!.greenroom.management.v1.ProposalR\tproposals\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x9a\r\n" +
 	"\x11ManagementService\x12{\n" +
 	"\x04Warn\x12).greenroom.management.v1.InterveneRequest\x1a(.greenroom.management.v1.ControlResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/rooms/{id}:warn\x12z\n" +
 	"\x06Unwarn\x12$.greenroom.management.v1.LiftRequest\x1a(.greenroom.management.v1.ControlResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/rooms/{id}:unwarn\x12s\n" +
@@ -778,7 +1204,10 @@ const file_greenroom_management_v1_management_proto_rawDesc = "" +
 	"\x04Hide\x12).greenroom.management.v1.InterveneRequest\x1a(.greenroom.management.v1.ControlResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/rooms/{id}:hide\x12z\n" +
 	"\x06Unhide\x12$.greenroom.management.v1.LiftRequest\x1a(.greenroom.management.v1.ControlResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/rooms/{id}:unhide\x12{\n" +
 	"\x04Lock\x12).greenroom.management.v1.InterveneRequest\x1a(.greenroom.management.v1.ControlResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/rooms/{id}:lock\x12z\n" +
-	"\x06Unlock\x12$.greenroom.management.v1.LiftRequest\x1a(.greenroom.management.v1.ControlResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/rooms/{id}:unlock\x12\x80\x01\n" +
+	"\x06Unlock\x12$.greenroom.management.v1.LiftRequest\x1a(.greenroom.management.v1.ControlResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/rooms/{id}:unlock\x12\x8a\x01\n" +
+	"\x0fConfirmProposal\x12&.greenroom.management.v1.DecideRequest\x1a(.greenroom.management.v1.ControlResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/proposals/{id}:confirm\x12\x83\x01\n" +
+	"\x0fDeclineProposal\x12&.greenroom.management.v1.DecideRequest\x1a!.greenroom.management.v1.Proposal\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/proposals/{id}:decline\x12\x88\x01\n" +
+	"\rListProposals\x12-.greenroom.management.v1.ListProposalsRequest\x1a..greenroom.management.v1.ListProposalsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/proposals\x90\x02\x01\x12\x80\x01\n" +
 	"\n" +
 	"GetControl\x12*.greenroom.management.v1.GetControlRequest\x1a#.greenroom.management.v1.Controlled\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/rooms/{id}/control\x90\x02\x01\x12\x89\x01\n" +
 	"\x0eListControlled\x12..greenroom.management.v1.ListControlledRequest\x1a/.greenroom.management.v1.ListControlledResponse\"\x16\x82\xd3\xe4\x93\x02\r\x12\v/v1/control\x90\x02\x01BQZOgithub.com/greenroomlive/greenroom/api/gen/greenroom/management/v1;managementv1b\x06proto3"
@@ -795,62 +1224,80 @@ func file_greenroom_management_v1_management_proto_rawDescGZIP() []byte {
 	return file_greenroom_management_v1_management_proto_rawDescData
 }
 
-var file_greenroom_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_greenroom_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_greenroom_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_greenroom_management_v1_management_proto_goTypes = []any{
-	(*Intervention)(nil),           // 0: greenroom.management.v1.Intervention
-	(*InterveneRequest)(nil),       // 1: greenroom.management.v1.InterveneRequest
-	(*CutRequest)(nil),             // 2: greenroom.management.v1.CutRequest
-	(*LiftRequest)(nil),            // 3: greenroom.management.v1.LiftRequest
-	(*Foresight)(nil),              // 4: greenroom.management.v1.Foresight
-	(*ControlResponse)(nil),        // 5: greenroom.management.v1.ControlResponse
-	(*GetControlRequest)(nil),      // 6: greenroom.management.v1.GetControlRequest
-	(*Controlled)(nil),             // 7: greenroom.management.v1.Controlled
-	(*ListControlledRequest)(nil),  // 8: greenroom.management.v1.ListControlledRequest
-	(*ListControlledResponse)(nil), // 9: greenroom.management.v1.ListControlledResponse
-	(v1.Control_State)(0),          // 10: greenroom.room.v1.Control.State
-	(*timestamppb.Timestamp)(nil),  // 11: google.protobuf.Timestamp
-	(*v1.Control)(nil),             // 12: greenroom.room.v1.Control
-	(*v1.Room)(nil),                // 13: greenroom.room.v1.Room
+	(Proposal_State)(0),            // 0: greenroom.management.v1.Proposal.State
+	(*Intervention)(nil),           // 1: greenroom.management.v1.Intervention
+	(*InterveneRequest)(nil),       // 2: greenroom.management.v1.InterveneRequest
+	(*CutRequest)(nil),             // 3: greenroom.management.v1.CutRequest
+	(*LiftRequest)(nil),            // 4: greenroom.management.v1.LiftRequest
+	(*Foresight)(nil),              // 5: greenroom.management.v1.Foresight
+	(*ControlResponse)(nil),        // 6: greenroom.management.v1.ControlResponse
+	(*GetControlRequest)(nil),      // 7: greenroom.management.v1.GetControlRequest
+	(*Controlled)(nil),             // 8: greenroom.management.v1.Controlled
+	(*ListControlledRequest)(nil),  // 9: greenroom.management.v1.ListControlledRequest
+	(*ListControlledResponse)(nil), // 10: greenroom.management.v1.ListControlledResponse
+	(*Proposal)(nil),               // 11: greenroom.management.v1.Proposal
+	(*DecideRequest)(nil),          // 12: greenroom.management.v1.DecideRequest
+	(*ListProposalsRequest)(nil),   // 13: greenroom.management.v1.ListProposalsRequest
+	(*ListProposalsResponse)(nil),  // 14: greenroom.management.v1.ListProposalsResponse
+	(v1.Control_State)(0),          // 15: greenroom.room.v1.Control.State
+	(*timestamppb.Timestamp)(nil),  // 16: google.protobuf.Timestamp
+	(*v1.Control)(nil),             // 17: greenroom.room.v1.Control
+	(*v1.Room)(nil),                // 18: greenroom.room.v1.Room
 }
 var file_greenroom_management_v1_management_proto_depIdxs = []int32{
-	10, // 0: greenroom.management.v1.Intervention.level:type_name -> greenroom.room.v1.Control.State
-	11, // 1: greenroom.management.v1.Intervention.at:type_name -> google.protobuf.Timestamp
-	11, // 2: greenroom.management.v1.Intervention.until:type_name -> google.protobuf.Timestamp
-	11, // 3: greenroom.management.v1.InterveneRequest.until:type_name -> google.protobuf.Timestamp
-	12, // 4: greenroom.management.v1.Foresight.control:type_name -> greenroom.room.v1.Control
-	11, // 5: greenroom.management.v1.Foresight.viewers_as_of:type_name -> google.protobuf.Timestamp
-	13, // 6: greenroom.management.v1.ControlResponse.room:type_name -> greenroom.room.v1.Room
-	0,  // 7: greenroom.management.v1.ControlResponse.interventions:type_name -> greenroom.management.v1.Intervention
-	4,  // 8: greenroom.management.v1.ControlResponse.foresight:type_name -> greenroom.management.v1.Foresight
-	13, // 9: greenroom.management.v1.Controlled.room:type_name -> greenroom.room.v1.Room
-	0,  // 10: greenroom.management.v1.Controlled.interventions:type_name -> greenroom.management.v1.Intervention
-	10, // 11: greenroom.management.v1.ListControlledRequest.state:type_name -> greenroom.room.v1.Control.State
-	7,  // 12: greenroom.management.v1.ListControlledResponse.rooms:type_name -> greenroom.management.v1.Controlled
-	1,  // 13: greenroom.management.v1.ManagementService.Warn:input_type -> greenroom.management.v1.InterveneRequest
-	3,  // 14: greenroom.management.v1.ManagementService.Unwarn:input_type -> greenroom.management.v1.LiftRequest
-	2,  // 15: greenroom.management.v1.ManagementService.Cut:input_type -> greenroom.management.v1.CutRequest
-	3,  // 16: greenroom.management.v1.ManagementService.Uncut:input_type -> greenroom.management.v1.LiftRequest
-	1,  // 17: greenroom.management.v1.ManagementService.Hide:input_type -> greenroom.management.v1.InterveneRequest
-	3,  // 18: greenroom.management.v1.ManagementService.Unhide:input_type -> greenroom.management.v1.LiftRequest
-	1,  // 19: greenroom.management.v1.ManagementService.Lock:input_type -> greenroom.management.v1.InterveneRequest
-	3,  // 20: greenroom.management.v1.ManagementService.Unlock:input_type -> greenroom.management.v1.LiftRequest
-	6,  // 21: greenroom.management.v1.ManagementService.GetControl:input_type -> greenroom.management.v1.GetControlRequest
-	8,  // 22: greenroom.management.v1.ManagementService.ListControlled:input_type -> greenroom.management.v1.ListControlledRequest
-	5,  // 23: greenroom.management.v1.ManagementService.Warn:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 24: greenroom.management.v1.ManagementService.Unwarn:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 25: greenroom.management.v1.ManagementService.Cut:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 26: greenroom.management.v1.ManagementService.Uncut:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 27: greenroom.management.v1.ManagementService.Hide:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 28: greenroom.management.v1.ManagementService.Unhide:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 29: greenroom.management.v1.ManagementService.Lock:output_type -> greenroom.management.v1.ControlResponse
-	5,  // 30: greenroom.management.v1.ManagementService.Unlock:output_type -> greenroom.management.v1.ControlResponse
-	7,  // 31: greenroom.management.v1.ManagementService.GetControl:output_type -> greenroom.management.v1.Controlled
-	9,  // 32: greenroom.management.v1.ManagementService.ListControlled:output_type -> greenroom.management.v1.ListControlledResponse
-	23, // [23:33] is the sub-list for method output_type
-	13, // [13:23] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 0: greenroom.management.v1.Intervention.level:type_name -> greenroom.room.v1.Control.State
+	16, // 1: greenroom.management.v1.Intervention.at:type_name -> google.protobuf.Timestamp
+	16, // 2: greenroom.management.v1.Intervention.until:type_name -> google.protobuf.Timestamp
+	16, // 3: greenroom.management.v1.InterveneRequest.until:type_name -> google.protobuf.Timestamp
+	17, // 4: greenroom.management.v1.Foresight.control:type_name -> greenroom.room.v1.Control
+	16, // 5: greenroom.management.v1.Foresight.viewers_as_of:type_name -> google.protobuf.Timestamp
+	18, // 6: greenroom.management.v1.ControlResponse.room:type_name -> greenroom.room.v1.Room
+	1,  // 7: greenroom.management.v1.ControlResponse.interventions:type_name -> greenroom.management.v1.Intervention
+	5,  // 8: greenroom.management.v1.ControlResponse.foresight:type_name -> greenroom.management.v1.Foresight
+	18, // 9: greenroom.management.v1.Controlled.room:type_name -> greenroom.room.v1.Room
+	1,  // 10: greenroom.management.v1.Controlled.interventions:type_name -> greenroom.management.v1.Intervention
+	15, // 11: greenroom.management.v1.ListControlledRequest.state:type_name -> greenroom.room.v1.Control.State
+	8,  // 12: greenroom.management.v1.ListControlledResponse.rooms:type_name -> greenroom.management.v1.Controlled
+	15, // 13: greenroom.management.v1.Proposal.level:type_name -> greenroom.room.v1.Control.State
+	16, // 14: greenroom.management.v1.Proposal.at:type_name -> google.protobuf.Timestamp
+	16, // 15: greenroom.management.v1.Proposal.until:type_name -> google.protobuf.Timestamp
+	0,  // 16: greenroom.management.v1.Proposal.state:type_name -> greenroom.management.v1.Proposal.State
+	16, // 17: greenroom.management.v1.Proposal.decided_at:type_name -> google.protobuf.Timestamp
+	11, // 18: greenroom.management.v1.ListProposalsResponse.proposals:type_name -> greenroom.management.v1.Proposal
+	2,  // 19: greenroom.management.v1.ManagementService.Warn:input_type -> greenroom.management.v1.InterveneRequest
+	4,  // 20: greenroom.management.v1.ManagementService.Unwarn:input_type -> greenroom.management.v1.LiftRequest
+	3,  // 21: greenroom.management.v1.ManagementService.Cut:input_type -> greenroom.management.v1.CutRequest
+	4,  // 22: greenroom.management.v1.ManagementService.Uncut:input_type -> greenroom.management.v1.LiftRequest
+	2,  // 23: greenroom.management.v1.ManagementService.Hide:input_type -> greenroom.management.v1.InterveneRequest
+	4,  // 24: greenroom.management.v1.ManagementService.Unhide:input_type -> greenroom.management.v1.LiftRequest
+	2,  // 25: greenroom.management.v1.ManagementService.Lock:input_type -> greenroom.management.v1.InterveneRequest
+	4,  // 26: greenroom.management.v1.ManagementService.Unlock:input_type -> greenroom.management.v1.LiftRequest
+	12, // 27: greenroom.management.v1.ManagementService.ConfirmProposal:input_type -> greenroom.management.v1.DecideRequest
+	12, // 28: greenroom.management.v1.ManagementService.DeclineProposal:input_type -> greenroom.management.v1.DecideRequest
+	13, // 29: greenroom.management.v1.ManagementService.ListProposals:input_type -> greenroom.management.v1.ListProposalsRequest
+	7,  // 30: greenroom.management.v1.ManagementService.GetControl:input_type -> greenroom.management.v1.GetControlRequest
+	9,  // 31: greenroom.management.v1.ManagementService.ListControlled:input_type -> greenroom.management.v1.ListControlledRequest
+	6,  // 32: greenroom.management.v1.ManagementService.Warn:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 33: greenroom.management.v1.ManagementService.Unwarn:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 34: greenroom.management.v1.ManagementService.Cut:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 35: greenroom.management.v1.ManagementService.Uncut:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 36: greenroom.management.v1.ManagementService.Hide:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 37: greenroom.management.v1.ManagementService.Unhide:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 38: greenroom.management.v1.ManagementService.Lock:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 39: greenroom.management.v1.ManagementService.Unlock:output_type -> greenroom.management.v1.ControlResponse
+	6,  // 40: greenroom.management.v1.ManagementService.ConfirmProposal:output_type -> greenroom.management.v1.ControlResponse
+	11, // 41: greenroom.management.v1.ManagementService.DeclineProposal:output_type -> greenroom.management.v1.Proposal
+	14, // 42: greenroom.management.v1.ManagementService.ListProposals:output_type -> greenroom.management.v1.ListProposalsResponse
+	8,  // 43: greenroom.management.v1.ManagementService.GetControl:output_type -> greenroom.management.v1.Controlled
+	10, // 44: greenroom.management.v1.ManagementService.ListControlled:output_type -> greenroom.management.v1.ListControlledResponse
+	32, // [32:45] is the sub-list for method output_type
+	19, // [19:32] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_management_v1_management_proto_init() }
@@ -864,13 +1311,14 @@ func file_greenroom_management_v1_management_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_management_v1_management_proto_rawDesc), len(file_greenroom_management_v1_management_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   10,
+			NumEnums:      1,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_greenroom_management_v1_management_proto_goTypes,
 		DependencyIndexes: file_greenroom_management_v1_management_proto_depIdxs,
+		EnumInfos:         file_greenroom_management_v1_management_proto_enumTypes,
 		MessageInfos:      file_greenroom_management_v1_management_proto_msgTypes,
 	}.Build()
 	File_greenroom_management_v1_management_proto = out.File

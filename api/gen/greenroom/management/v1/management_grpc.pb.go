@@ -25,16 +25,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ManagementService_Warn_FullMethodName           = "/greenroom.management.v1.ManagementService/Warn"
-	ManagementService_Unwarn_FullMethodName         = "/greenroom.management.v1.ManagementService/Unwarn"
-	ManagementService_Cut_FullMethodName            = "/greenroom.management.v1.ManagementService/Cut"
-	ManagementService_Uncut_FullMethodName          = "/greenroom.management.v1.ManagementService/Uncut"
-	ManagementService_Hide_FullMethodName           = "/greenroom.management.v1.ManagementService/Hide"
-	ManagementService_Unhide_FullMethodName         = "/greenroom.management.v1.ManagementService/Unhide"
-	ManagementService_Lock_FullMethodName           = "/greenroom.management.v1.ManagementService/Lock"
-	ManagementService_Unlock_FullMethodName         = "/greenroom.management.v1.ManagementService/Unlock"
-	ManagementService_GetControl_FullMethodName     = "/greenroom.management.v1.ManagementService/GetControl"
-	ManagementService_ListControlled_FullMethodName = "/greenroom.management.v1.ManagementService/ListControlled"
+	ManagementService_Warn_FullMethodName            = "/greenroom.management.v1.ManagementService/Warn"
+	ManagementService_Unwarn_FullMethodName          = "/greenroom.management.v1.ManagementService/Unwarn"
+	ManagementService_Cut_FullMethodName             = "/greenroom.management.v1.ManagementService/Cut"
+	ManagementService_Uncut_FullMethodName           = "/greenroom.management.v1.ManagementService/Uncut"
+	ManagementService_Hide_FullMethodName            = "/greenroom.management.v1.ManagementService/Hide"
+	ManagementService_Unhide_FullMethodName          = "/greenroom.management.v1.ManagementService/Unhide"
+	ManagementService_Lock_FullMethodName            = "/greenroom.management.v1.ManagementService/Lock"
+	ManagementService_Unlock_FullMethodName          = "/greenroom.management.v1.ManagementService/Unlock"
+	ManagementService_ConfirmProposal_FullMethodName = "/greenroom.management.v1.ManagementService/ConfirmProposal"
+	ManagementService_DeclineProposal_FullMethodName = "/greenroom.management.v1.ManagementService/DeclineProposal"
+	ManagementService_ListProposals_FullMethodName   = "/greenroom.management.v1.ManagementService/ListProposals"
+	ManagementService_GetControl_FullMethodName      = "/greenroom.management.v1.ManagementService/GetControl"
+	ManagementService_ListControlled_FullMethodName  = "/greenroom.management.v1.ManagementService/ListControlled"
 )
 
 // ManagementServiceClient is the client API for ManagementService service.
@@ -56,6 +59,13 @@ type ManagementServiceClient interface {
 	// Ends the running session and refuses every publish (ROOM_LOCKED) until the lock is over or lifted.
 	Lock(ctx context.Context, in *InterveneRequest, opts ...grpc.CallOption) (*ControlResponse, error)
 	Unlock(ctx context.Context, in *LiftRequest, opts ...grpc.CallOption) (*ControlResponse, error)
+	// Does what another person proposed, once. SECOND_PERSON_NEEDED for who proposed it, PROPOSAL_CLOSED when it is
+	// decided or its time is over.
+	ConfirmProposal(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*ControlResponse, error)
+	// Closes a proposal without doing it. Who proposed it may.
+	DeclineProposal(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*Proposal, error)
+	// The interventions that wait for a second person, and those of the last 30 days.
+	ListProposals(ctx context.Context, in *ListProposalsRequest, opts ...grpc.CallOption) (*ListProposalsResponse, error)
 	// What is in force in a room, with what viewers do not see.
 	GetControl(ctx context.Context, in *GetControlRequest, opts ...grpc.CallOption) (*Controlled, error)
 	// The rooms that have interventions in force.
@@ -150,6 +160,36 @@ func (c *managementServiceClient) Unlock(ctx context.Context, in *LiftRequest, o
 	return out, nil
 }
 
+func (c *managementServiceClient) ConfirmProposal(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*ControlResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ControlResponse)
+	err := c.cc.Invoke(ctx, ManagementService_ConfirmProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) DeclineProposal(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*Proposal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Proposal)
+	err := c.cc.Invoke(ctx, ManagementService_DeclineProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) ListProposals(ctx context.Context, in *ListProposalsRequest, opts ...grpc.CallOption) (*ListProposalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListProposalsResponse)
+	err := c.cc.Invoke(ctx, ManagementService_ListProposals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *managementServiceClient) GetControl(ctx context.Context, in *GetControlRequest, opts ...grpc.CallOption) (*Controlled, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Controlled)
@@ -189,6 +229,13 @@ type ManagementServiceServer interface {
 	// Ends the running session and refuses every publish (ROOM_LOCKED) until the lock is over or lifted.
 	Lock(context.Context, *InterveneRequest) (*ControlResponse, error)
 	Unlock(context.Context, *LiftRequest) (*ControlResponse, error)
+	// Does what another person proposed, once. SECOND_PERSON_NEEDED for who proposed it, PROPOSAL_CLOSED when it is
+	// decided or its time is over.
+	ConfirmProposal(context.Context, *DecideRequest) (*ControlResponse, error)
+	// Closes a proposal without doing it. Who proposed it may.
+	DeclineProposal(context.Context, *DecideRequest) (*Proposal, error)
+	// The interventions that wait for a second person, and those of the last 30 days.
+	ListProposals(context.Context, *ListProposalsRequest) (*ListProposalsResponse, error)
 	// What is in force in a room, with what viewers do not see.
 	GetControl(context.Context, *GetControlRequest) (*Controlled, error)
 	// The rooms that have interventions in force.
@@ -226,6 +273,15 @@ func (UnimplementedManagementServiceServer) Lock(context.Context, *InterveneRequ
 }
 func (UnimplementedManagementServiceServer) Unlock(context.Context, *LiftRequest) (*ControlResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Unlock not implemented")
+}
+func (UnimplementedManagementServiceServer) ConfirmProposal(context.Context, *DecideRequest) (*ControlResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmProposal not implemented")
+}
+func (UnimplementedManagementServiceServer) DeclineProposal(context.Context, *DecideRequest) (*Proposal, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeclineProposal not implemented")
+}
+func (UnimplementedManagementServiceServer) ListProposals(context.Context, *ListProposalsRequest) (*ListProposalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListProposals not implemented")
 }
 func (UnimplementedManagementServiceServer) GetControl(context.Context, *GetControlRequest) (*Controlled, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetControl not implemented")
@@ -398,6 +454,60 @@ func _ManagementService_Unlock_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ManagementService_ConfirmProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DecideRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ConfirmProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ConfirmProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ConfirmProposal(ctx, req.(*DecideRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_DeclineProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DecideRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).DeclineProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_DeclineProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).DeclineProposal(ctx, req.(*DecideRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_ListProposals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListProposalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ListProposals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ListProposals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ListProposals(ctx, req.(*ListProposalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ManagementService_GetControl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetControlRequest)
 	if err := dec(in); err != nil {
@@ -472,6 +582,18 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Unlock",
 			Handler:    _ManagementService_Unlock_Handler,
+		},
+		{
+			MethodName: "ConfirmProposal",
+			Handler:    _ManagementService_ConfirmProposal_Handler,
+		},
+		{
+			MethodName: "DeclineProposal",
+			Handler:    _ManagementService_DeclineProposal_Handler,
+		},
+		{
+			MethodName: "ListProposals",
+			Handler:    _ManagementService_ListProposals_Handler,
 		},
 		{
 			MethodName: "GetControl",

@@ -58,6 +58,15 @@ const (
 	// ManagementServiceUnlockProcedure is the fully-qualified name of the ManagementService's Unlock
 	// RPC.
 	ManagementServiceUnlockProcedure = "/greenroom.management.v1.ManagementService/Unlock"
+	// ManagementServiceConfirmProposalProcedure is the fully-qualified name of the ManagementService's
+	// ConfirmProposal RPC.
+	ManagementServiceConfirmProposalProcedure = "/greenroom.management.v1.ManagementService/ConfirmProposal"
+	// ManagementServiceDeclineProposalProcedure is the fully-qualified name of the ManagementService's
+	// DeclineProposal RPC.
+	ManagementServiceDeclineProposalProcedure = "/greenroom.management.v1.ManagementService/DeclineProposal"
+	// ManagementServiceListProposalsProcedure is the fully-qualified name of the ManagementService's
+	// ListProposals RPC.
+	ManagementServiceListProposalsProcedure = "/greenroom.management.v1.ManagementService/ListProposals"
 	// ManagementServiceGetControlProcedure is the fully-qualified name of the ManagementService's
 	// GetControl RPC.
 	ManagementServiceGetControlProcedure = "/greenroom.management.v1.ManagementService/GetControl"
@@ -81,6 +90,13 @@ type ManagementServiceClient interface {
 	// Ends the running session and refuses every publish (ROOM_LOCKED) until the lock is over or lifted.
 	Lock(context.Context, *connect.Request[v1.InterveneRequest]) (*connect.Response[v1.ControlResponse], error)
 	Unlock(context.Context, *connect.Request[v1.LiftRequest]) (*connect.Response[v1.ControlResponse], error)
+	// Does what another person proposed, once. SECOND_PERSON_NEEDED for who proposed it, PROPOSAL_CLOSED when it is
+	// decided or its time is over.
+	ConfirmProposal(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.ControlResponse], error)
+	// Closes a proposal without doing it. Who proposed it may.
+	DeclineProposal(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.Proposal], error)
+	// The interventions that wait for a second person, and those of the last 30 days.
+	ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error)
 	// What is in force in a room, with what viewers do not see.
 	GetControl(context.Context, *connect.Request[v1.GetControlRequest]) (*connect.Response[v1.Controlled], error)
 	// The rooms that have interventions in force.
@@ -146,6 +162,25 @@ func NewManagementServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithSchema(managementServiceMethods.ByName("Unlock")),
 			connect.WithClientOptions(opts...),
 		),
+		confirmProposal: connect.NewClient[v1.DecideRequest, v1.ControlResponse](
+			httpClient,
+			baseURL+ManagementServiceConfirmProposalProcedure,
+			connect.WithSchema(managementServiceMethods.ByName("ConfirmProposal")),
+			connect.WithClientOptions(opts...),
+		),
+		declineProposal: connect.NewClient[v1.DecideRequest, v1.Proposal](
+			httpClient,
+			baseURL+ManagementServiceDeclineProposalProcedure,
+			connect.WithSchema(managementServiceMethods.ByName("DeclineProposal")),
+			connect.WithClientOptions(opts...),
+		),
+		listProposals: connect.NewClient[v1.ListProposalsRequest, v1.ListProposalsResponse](
+			httpClient,
+			baseURL+ManagementServiceListProposalsProcedure,
+			connect.WithSchema(managementServiceMethods.ByName("ListProposals")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getControl: connect.NewClient[v1.GetControlRequest, v1.Controlled](
 			httpClient,
 			baseURL+ManagementServiceGetControlProcedure,
@@ -165,16 +200,19 @@ func NewManagementServiceClient(httpClient connect.HTTPClient, baseURL string, o
 
 // managementServiceClient implements ManagementServiceClient.
 type managementServiceClient struct {
-	warn           *connect.Client[v1.InterveneRequest, v1.ControlResponse]
-	unwarn         *connect.Client[v1.LiftRequest, v1.ControlResponse]
-	cut            *connect.Client[v1.CutRequest, v1.ControlResponse]
-	uncut          *connect.Client[v1.LiftRequest, v1.ControlResponse]
-	hide           *connect.Client[v1.InterveneRequest, v1.ControlResponse]
-	unhide         *connect.Client[v1.LiftRequest, v1.ControlResponse]
-	lock           *connect.Client[v1.InterveneRequest, v1.ControlResponse]
-	unlock         *connect.Client[v1.LiftRequest, v1.ControlResponse]
-	getControl     *connect.Client[v1.GetControlRequest, v1.Controlled]
-	listControlled *connect.Client[v1.ListControlledRequest, v1.ListControlledResponse]
+	warn            *connect.Client[v1.InterveneRequest, v1.ControlResponse]
+	unwarn          *connect.Client[v1.LiftRequest, v1.ControlResponse]
+	cut             *connect.Client[v1.CutRequest, v1.ControlResponse]
+	uncut           *connect.Client[v1.LiftRequest, v1.ControlResponse]
+	hide            *connect.Client[v1.InterveneRequest, v1.ControlResponse]
+	unhide          *connect.Client[v1.LiftRequest, v1.ControlResponse]
+	lock            *connect.Client[v1.InterveneRequest, v1.ControlResponse]
+	unlock          *connect.Client[v1.LiftRequest, v1.ControlResponse]
+	confirmProposal *connect.Client[v1.DecideRequest, v1.ControlResponse]
+	declineProposal *connect.Client[v1.DecideRequest, v1.Proposal]
+	listProposals   *connect.Client[v1.ListProposalsRequest, v1.ListProposalsResponse]
+	getControl      *connect.Client[v1.GetControlRequest, v1.Controlled]
+	listControlled  *connect.Client[v1.ListControlledRequest, v1.ListControlledResponse]
 }
 
 // Warn calls greenroom.management.v1.ManagementService.Warn.
@@ -217,6 +255,21 @@ func (c *managementServiceClient) Unlock(ctx context.Context, req *connect.Reque
 	return c.unlock.CallUnary(ctx, req)
 }
 
+// ConfirmProposal calls greenroom.management.v1.ManagementService.ConfirmProposal.
+func (c *managementServiceClient) ConfirmProposal(ctx context.Context, req *connect.Request[v1.DecideRequest]) (*connect.Response[v1.ControlResponse], error) {
+	return c.confirmProposal.CallUnary(ctx, req)
+}
+
+// DeclineProposal calls greenroom.management.v1.ManagementService.DeclineProposal.
+func (c *managementServiceClient) DeclineProposal(ctx context.Context, req *connect.Request[v1.DecideRequest]) (*connect.Response[v1.Proposal], error) {
+	return c.declineProposal.CallUnary(ctx, req)
+}
+
+// ListProposals calls greenroom.management.v1.ManagementService.ListProposals.
+func (c *managementServiceClient) ListProposals(ctx context.Context, req *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error) {
+	return c.listProposals.CallUnary(ctx, req)
+}
+
 // GetControl calls greenroom.management.v1.ManagementService.GetControl.
 func (c *managementServiceClient) GetControl(ctx context.Context, req *connect.Request[v1.GetControlRequest]) (*connect.Response[v1.Controlled], error) {
 	return c.getControl.CallUnary(ctx, req)
@@ -243,6 +296,13 @@ type ManagementServiceHandler interface {
 	// Ends the running session and refuses every publish (ROOM_LOCKED) until the lock is over or lifted.
 	Lock(context.Context, *connect.Request[v1.InterveneRequest]) (*connect.Response[v1.ControlResponse], error)
 	Unlock(context.Context, *connect.Request[v1.LiftRequest]) (*connect.Response[v1.ControlResponse], error)
+	// Does what another person proposed, once. SECOND_PERSON_NEEDED for who proposed it, PROPOSAL_CLOSED when it is
+	// decided or its time is over.
+	ConfirmProposal(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.ControlResponse], error)
+	// Closes a proposal without doing it. Who proposed it may.
+	DeclineProposal(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.Proposal], error)
+	// The interventions that wait for a second person, and those of the last 30 days.
+	ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error)
 	// What is in force in a room, with what viewers do not see.
 	GetControl(context.Context, *connect.Request[v1.GetControlRequest]) (*connect.Response[v1.Controlled], error)
 	// The rooms that have interventions in force.
@@ -304,6 +364,25 @@ func NewManagementServiceHandler(svc ManagementServiceHandler, opts ...connect.H
 		connect.WithSchema(managementServiceMethods.ByName("Unlock")),
 		connect.WithHandlerOptions(opts...),
 	)
+	managementServiceConfirmProposalHandler := connect.NewUnaryHandler(
+		ManagementServiceConfirmProposalProcedure,
+		svc.ConfirmProposal,
+		connect.WithSchema(managementServiceMethods.ByName("ConfirmProposal")),
+		connect.WithHandlerOptions(opts...),
+	)
+	managementServiceDeclineProposalHandler := connect.NewUnaryHandler(
+		ManagementServiceDeclineProposalProcedure,
+		svc.DeclineProposal,
+		connect.WithSchema(managementServiceMethods.ByName("DeclineProposal")),
+		connect.WithHandlerOptions(opts...),
+	)
+	managementServiceListProposalsHandler := connect.NewUnaryHandler(
+		ManagementServiceListProposalsProcedure,
+		svc.ListProposals,
+		connect.WithSchema(managementServiceMethods.ByName("ListProposals")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	managementServiceGetControlHandler := connect.NewUnaryHandler(
 		ManagementServiceGetControlProcedure,
 		svc.GetControl,
@@ -336,6 +415,12 @@ func NewManagementServiceHandler(svc ManagementServiceHandler, opts ...connect.H
 			managementServiceLockHandler.ServeHTTP(w, r)
 		case ManagementServiceUnlockProcedure:
 			managementServiceUnlockHandler.ServeHTTP(w, r)
+		case ManagementServiceConfirmProposalProcedure:
+			managementServiceConfirmProposalHandler.ServeHTTP(w, r)
+		case ManagementServiceDeclineProposalProcedure:
+			managementServiceDeclineProposalHandler.ServeHTTP(w, r)
+		case ManagementServiceListProposalsProcedure:
+			managementServiceListProposalsHandler.ServeHTTP(w, r)
 		case ManagementServiceGetControlProcedure:
 			managementServiceGetControlHandler.ServeHTTP(w, r)
 		case ManagementServiceListControlledProcedure:
@@ -379,6 +464,18 @@ func (UnimplementedManagementServiceHandler) Lock(context.Context, *connect.Requ
 
 func (UnimplementedManagementServiceHandler) Unlock(context.Context, *connect.Request[v1.LiftRequest]) (*connect.Response[v1.ControlResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.management.v1.ManagementService.Unlock is not implemented"))
+}
+
+func (UnimplementedManagementServiceHandler) ConfirmProposal(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.ControlResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.management.v1.ManagementService.ConfirmProposal is not implemented"))
+}
+
+func (UnimplementedManagementServiceHandler) DeclineProposal(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.Proposal], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.management.v1.ManagementService.DeclineProposal is not implemented"))
+}
+
+func (UnimplementedManagementServiceHandler) ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.management.v1.ManagementService.ListProposals is not implemented"))
 }
 
 func (UnimplementedManagementServiceHandler) GetControl(context.Context, *connect.Request[v1.GetControlRequest]) (*connect.Response[v1.Controlled], error) {
