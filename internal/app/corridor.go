@@ -12,6 +12,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/flow/roster"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
 	"github.com/greenroomlive/greenroom/internal/guard/breaker"
@@ -32,6 +33,7 @@ type Engines struct {
 		project.Views
 		shownViews
 		chart.Store
+		roster.Store
 	}
 	Bus interface {
 		relay.Bus
@@ -93,7 +95,8 @@ type Corridor struct {
 	*projection
 	*viewing
 
-	chart *chart.Recorder
+	chart  *chart.Recorder
+	keeper *roster.Keeper
 }
 
 // NewCorridor connects the parts; Run brings them to life.
@@ -103,7 +106,7 @@ func NewCorridor(c CorridorConfig) *Corridor {
 	told := &audience{}
 	h.projection = newProjection(c, c.Rooms, c.Views, c.Bus, told)
 	h.viewing = newViewing(c, c.Views, h.Projector)
-	h.chart = newChart(c, c.Views, h.viewing)
+	h.chart, h.keeper = newChart(c, c.Views, h.viewing), newKeeper(c, c.Views, c.Rooms)
 	told.viewing = h.viewing // it asks the projector how fresh the views are, and so comes after it
 	h.relaying = newRelaying(c, c.Rooms, h.Projector)
 	h.commanding = newCommanding(c, c.Rooms, relay.Zone{Name: homeName, Ingest: h.Projector})
@@ -133,7 +136,7 @@ func (c CorridorConfig) completed() CorridorConfig {
 
 // Run runs every loop of the corridor until ctx ends or one fails.
 func (h *Corridor) Run(ctx context.Context) error {
-	return together(ctx, h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run, h.chart.Run)
+	return together(ctx, h.commanding.run, h.relaying.run, h.projection.run, h.viewing.run, h.chart.Run, h.keeper.Run)
 }
 
 // audience is the viewing part of the same process, as the projector tells it of changes.

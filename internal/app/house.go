@@ -28,6 +28,7 @@ type house struct {
 	ops      *operations
 	zone     *onlyZone
 	door     *commandapi.Door
+	callers  *auth.Authenticator
 	pollers  pollers
 	at       listeners
 	log      *slog.Logger
@@ -89,9 +90,9 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 	if err != nil {
 		return err
 	}
-	callers := auth.New(token, key.Public().(ed25519.PublicKey), nil)
+	h.callers = auth.New(token, key.Public().(ed25519.PublicKey), nil)
 	page, err := console.New(console.Deps{
-		Commands: h.corridor.Anchor, Control: h.corridor.Control, Audit: command.NewAudit(h.corridor.Anchor), Planning: h.corridor.Planning, Board: h.ops, Audience: h.ops.Reads, Desk: consoleDesk{h.ops}, Auth: callers,
+		Commands: h.corridor.Anchor, Control: h.corridor.Control, Audit: command.NewAudit(h.corridor.Anchor), Planning: h.corridor.Planning, Board: h.ops, Audience: h.ops.Reads, Desk: consoleDesk{h.ops}, Auth: h.callers,
 		Reader:  command.Caller{Subject: "console", Scopes: []command.Scope{command.ScopeStaff}},
 		HLSBase: d.HLSURL, IngestURL: d.IngestURL, Hosts: d.ConsoleHosts, Log: h.log, Traceparent: h.tracing.traceparent,
 	})
@@ -99,7 +100,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 		return err
 	}
 	h.door, err = commandapi.New(commandapi.Config{
-		Anchor: h.corridor.Anchor, Planning: h.corridor.Planning, Control: h.corridor.Control, Extend: h.corridor.Extend, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Switches: h.switches, Callers: callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
+		Anchor: h.corridor.Anchor, Planning: h.corridor.Planning, Control: h.corridor.Control, Extend: h.corridor.Extend, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Switches: h.switches, Callers: h.callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
 		Mount:   map[string]http.Handler{"/metrics": h.metrics.handler(), "/hooks/": d.callbacks(h.corridor.Anchor, h.metrics, h.tracing, h.log), "/": page},
 		Observe: h.metrics.called,
 	})
@@ -144,7 +145,10 @@ func (h *house) process() *process {
 	if h.canary != nil {
 		p.door(h.canary.Run)
 	}
-	reads := queryapi.Config{Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Audience: h.corridor.Counting, Soon: h.corridor.Soon, Ready: h.zone.ready, Log: h.log, Admissions: h.admissions}
+	reads := queryapi.Config{
+		Rooms: h.corridor.Reads, Feed: h.corridor.Feed, Search: h.corridor.Search, Audience: h.corridor.Counting,
+		Soon: h.corridor.Soon, Speech: newSpeech(h.corridor.viewing, h.callers), Ready: h.zone.ready, Log: h.log, Admissions: h.admissions,
+	}
 	p.door(queryapi.NewHTTP(reads, h.at.query).Run, queryapi.NewGRPC(reads, h.at.grpc).Run)
 	p.door(func(ctx context.Context) error { return h.door.Run(ctx, h.at.command) })
 	p.door(func(ctx context.Context) error { return serveAdmin(ctx, h.at.admin, h.metrics, h.zone.ready) })

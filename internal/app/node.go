@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
+	"github.com/greenroomlive/greenroom/internal/door/auth"
 	"github.com/greenroomlive/greenroom/internal/door/internalapi"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 	"github.com/greenroomlive/greenroom/internal/flow/lead"
@@ -53,6 +54,8 @@ type fleetNode struct {
 	controls   *command.Control // nil without the role xroom-management
 	extensions *command.Extend  // nil without the role xroom-extend
 	viewers    *fleetViewers    // nil without the viewers' side
+	// callers judges bearer tokens; nil until a part needs it.
+	callers *auth.Authenticator
 
 	at struct {
 		listeners

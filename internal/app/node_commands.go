@@ -220,10 +220,14 @@ func (n *fleetNode) forgetting(what string, prune func(ctx context.Context, keep
 	}
 }
 
-// openCallers makes who judges bearer tokens: the operators' own, and those of the issuer.
+// openCallers makes who judges bearer tokens, once: the operators' own, and those of the issuer.
 func (n *fleetNode) openCallers() (*auth.Authenticator, error) {
+	if n.callers != nil {
+		return n.callers, nil
+	}
 	if n.JWKS == "" {
-		return auth.New(n.token, nil, nil), nil
+		n.callers = auth.New(n.token, nil, nil)
+		return n.callers, nil
 	}
 	keys, err := auth.NewKeySet(n.JWKS, nil, n.log)
 	if err != nil {
@@ -231,7 +235,8 @@ func (n *fleetNode) openCallers() (*auth.Authenticator, error) {
 	}
 	n.inside(keys.Run)
 	n.readiness = append(n.readiness, keys.Ready)
-	return auth.NewFleet(auth.Fleet{OpsToken: n.token, Keys: keys, Issuer: n.TokenIssuer, Audience: n.TokenAudience}), nil
+	n.callers = auth.NewFleet(auth.Fleet{OpsToken: n.token, Keys: keys, Issuer: n.TokenIssuer, Audience: n.TokenAudience})
+	return n.callers, nil
 }
 
 // openCommandDoor makes the B side's door with everything that is mounted on its address.

@@ -50,7 +50,13 @@ func (n *fleetNode) openViewers() error {
 		return v.Ready()
 	}
 	n.readiness = append(n.readiness, ready)
-	reads := queryapi.Config{Rooms: v.Reads, Feed: v.Feed, Search: v.Search, Audience: v.Counting, Soon: v.Soon, Ready: ready, Log: n.log, Admissions: admissions}
+	callers, err := n.openCallers()
+	if err != nil {
+		return err
+	}
+	reads := queryapi.Config{
+		Rooms: v.Reads, Feed: v.Feed, Search: v.Search, Audience: v.Counting, Soon: v.Soon, Speech: newSpeech(v.viewing, callers), Ready: ready, Log: n.log, Admissions: admissions,
+	}
 	n.door(queryapi.NewHTTP(reads, n.at.query).Run, queryapi.NewGRPC(reads, n.at.grpc).Run)
 	n.internals = append(n.internals, ingestapi.New(ingestapi.Config{Zone: n.Zone, Node: zoneNode{n}, Ops: v.ops, Log: n.log}))
 	n.metrics.watchProjection(&v.projections)
@@ -119,6 +125,14 @@ func (n *fleetNode) source() project.Source {
 	return n.engines.source
 }
 
+// people is what B has committed of people and rules, in this process or by a call.
+func (n *fleetNode) people() project.PeopleSource {
+	if n.engines.rooms != nil {
+		return n.engines.rooms
+	}
+	return n.engines.source
+}
+
 // project is one term of the zone's projector.
 func (n *fleetNode) project(ctx context.Context, term lead.Term, lost func(error)) error {
 	v := n.viewers
@@ -129,7 +143,7 @@ func (n *fleetNode) project(ctx context.Context, term lead.Term, lost func(error
 	v.projections.Store(p)
 	defer v.projections.Store(nil)
 	witness := &follow.WitnessKeeper{Witness: views, Proven: p.Projector.Proven, Logger: n.log}
-	return together(ctx, p.run, witness.Run, newChart(c, views, v.viewing).Run, n.forgetting("room_c", views.Prune))
+	return together(ctx, p.run, witness.Run, newChart(c, views, v.viewing).Run, newKeeper(c, views, n.people()).Run, n.forgetting("room_c", views.Prune))
 }
 
 // storing hears all but that something is visible: who follows the views says that, here and on the other nodes.

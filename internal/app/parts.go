@@ -14,6 +14,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
+	"github.com/greenroomlive/greenroom/internal/flow/roster"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/soon"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
@@ -156,6 +157,7 @@ type viewing struct {
 	Feed     *feed.Hub
 	Counting *counting.Engine
 	Soon     *soon.Board
+	Roster   *roster.Follower
 
 	fresh following
 }
@@ -167,6 +169,7 @@ type shownViews interface {
 	feed.Store
 	query.History
 	soon.Store
+	roster.Reader
 }
 
 func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
@@ -182,7 +185,13 @@ func newViewing(c CorridorConfig, views shownViews, fresh following) *viewing {
 	})
 	v.Counting = newCounting(c, v, views)
 	v.Soon = soon.New(views, c.Clock, c.Logger)
+	v.Roster = roster.NewFollower(views, c.Logger)
 	return v
+}
+
+// newKeeper is what one process of a zone runs, the one that projects: it keeps people and rules for the viewers' nodes.
+func newKeeper(c CorridorConfig, store roster.Store, source project.PeopleSource) *roster.Keeper {
+	return &roster.Keeper{Store: store, Source: source, Logger: c.Logger, Clock: c.Clock}
 }
 
 // newChart is what one process of a zone runs, the one that projects: it keeps the history of what the viewers' nodes count.
@@ -192,7 +201,7 @@ func newChart(c CorridorConfig, store chart.Store, v *viewing) *chart.Recorder {
 
 func (v *viewing) run(ctx context.Context) error {
 	return together(ctx, v.Reads.Run, v.Reads.RunSecond, v.Reads.RunHot, v.Search.Run,
-		v.Counting.Run, v.Counting.RunTelling, v.Counting.RunRecalling, v.Soon.Run)
+		v.Counting.Run, v.Counting.RunTelling, v.Counting.RunRecalling, v.Soon.Run, v.Roster.Run)
 }
 
 // Changed is project.Audience: first L1, then the feed, so that whoever follows the feed and asks finds at

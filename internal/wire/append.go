@@ -54,6 +54,7 @@ func AppendAnswer(b []byte, c *view.RoomCard) []byte {
 
 const (
 	fieldRoom     = 1  // of GetRoomResponse
+	fieldOwner    = 2  // of Room
 	fieldAudience = 11 // of Room
 )
 

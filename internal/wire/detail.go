@@ -52,6 +52,30 @@ func UnmarshalDetail(b []byte) (*view.Detail, error) {
 	return GoDetail(&m)
 }
 
+// MarshalPerson encodes a person for storage.
+func MarshalPerson(p *view.Person) ([]byte, error) { return proto.Marshal(Person(p)) }
+
+// UnmarshalPerson is the reverse of MarshalPerson.
+func UnmarshalPerson(b []byte) (view.Person, error) {
+	var m roomv1.Person
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return view.Person{}, fmt.Errorf("wire: person: %w", err)
+	}
+	return GoPerson(&m)
+}
+
+// MarshalRules encodes rules for storage.
+func MarshalRules(r *view.Rules) ([]byte, error) { return proto.Marshal(Rules(r)) }
+
+// UnmarshalRules is the reverse of MarshalRules.
+func UnmarshalRules(b []byte) (view.Rules, error) {
+	var m roomv1.Rules
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return view.Rules{}, fmt.Errorf("wire: rules: %w", err)
+	}
+	return *GoRules(&m), nil
+}
+
 // Person makes the message of a person.
 func Person(p *view.Person) *roomv1.Person {
 	return &roomv1.Person{

@@ -128,6 +128,21 @@ func readAudience(a *view.Audience, b []byte) error {
 	}, nil)
 }
 
+// OwnerOf is whose room an encoded GetRoomResponse shows, as L1 holds it; 0 when it cannot be read.
+func OwnerOf(answer []byte) (owner ident.AnchorID) {
+	_ = fields(answer, nil, func(n protowire.Number, card []byte) error {
+		if n != fieldRoom {
+			return nil
+		}
+		return fields(card, func(n protowire.Number, v int64) {
+			if n == fieldOwner {
+				owner = ident.AnchorID(v)
+			}
+		}, nil)
+	})
+	return owner
+}
+
 // fields calls number for each varint of a message and bytes for each text and message in it. Either may be nil.
 func fields(b []byte, number func(protowire.Number, int64), bytes func(protowire.Number, []byte) error) error {
 	for len(b) > 0 {

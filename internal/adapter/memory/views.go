@@ -30,6 +30,7 @@ type Views struct {
 	parked   []letter
 	lost     bool
 	points   map[pointKey]view.Count
+	kept     kept
 	followed
 }
 
@@ -46,7 +47,7 @@ func emptyTables() viewTables {
 
 // NewViews makes empty views.
 func NewViews() *Views {
-	return &Views{is: emptyTables(), points: map[pointKey]view.Count{}, Fail: func(project.Batch) error { return nil }}
+	return &Views{is: emptyTables(), kept: noneKept(), points: map[pointKey]view.Count{}, Fail: func(project.Batch) error { return nil }}
 }
 
 // Lose is what deleting the file is: whoever has it open reads and writes on, into nothing,
@@ -64,6 +65,7 @@ func (v *Views) Reopen(context.Context) (bool, error) {
 	lost := v.lost
 	if lost {
 		v.is, v.shadowed, v.areas, v.areasAt, v.at, v.parked, v.lost = emptyTables(), false, nil, 0, project.Position{}, nil, false
+		v.kept = noneKept()
 		v.followed = followed{copy: v.copy + 1}
 	}
 	return lost, nil
@@ -235,7 +237,7 @@ func (v *Views) Drop(context.Context) error {
 func (v *Views) Reset(_ context.Context, p project.Position) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.is, v.shadowed, v.areas, v.areasAt, v.parked, v.at = emptyTables(), false, nil, 0, nil, p
+	v.is, v.shadowed, v.areas, v.areasAt, v.parked, v.at, v.kept = emptyTables(), false, nil, 0, nil, p, noneKept()
 	v.began()
 	v.parkedWrite, v.areasWrite, v.proven = v.write, v.write, proof.Claim{}
 	return nil

@@ -80,7 +80,7 @@ func (l *Leader) Reset(ctx context.Context, p project.Position) error {
 		w.copy, w.shadow, w.hasCards, w.hasFeed = w.copies, 0, false, false
 		w.at, w.provenSeq, w.provenAt = p, 0, 0
 		w.parkedWrite, w.areasWrite = w.number(), w.number()
-		for _, text := range []string{`DELETE FROM parked`, `DELETE FROM area_tree`} {
+		for _, text := range []string{`DELETE FROM parked`, `DELETE FROM area_tree`, `DELETE FROM roster`} {
 			if _, err := w.exec(text); err != nil {
 				return err
 			}

@@ -152,7 +152,7 @@ func (v *Views) beginAnew(ctx context.Context) error {
 		if _, whole, err := examine(t); err != nil || whole {
 			return err
 		}
-		if _, err := t.exec(`DROP TABLE IF EXISTS standing, card, feed, detail, area_tree, parked, ` + goose.DefaultTablename); err != nil {
+		if _, err := t.exec(`DROP TABLE IF EXISTS standing, card, feed, detail, area_tree, parked, roster, person, speech_rules, ` + goose.DefaultTablename); err != nil {
 			return err
 		}
 		_, err := migrate(ctx, v.db.write, SideC)

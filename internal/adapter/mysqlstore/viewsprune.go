@@ -11,6 +11,12 @@ import (
 // sweepBatch bounds one statement of forgetting: a few milliseconds, so that the writer and replicas go on.
 const sweepBatch = 1000
 
+// sweep is a statement that forgets; its last parameter, sweepBatch, is not among args.
+type sweep struct {
+	text string
+	args []any
+}
+
 // Prune forgets feed lines stored before keep, dead letters healed before it, and what is left of copies that nobody
 // reads any more, in bounded steps; the newest line stays. It holds no lock over them: nothing that is deleted can
 // come to life again.
@@ -27,17 +33,18 @@ func (l *Leader) Prune(ctx context.Context, keep time.Time) (more bool, err erro
 	if err != nil {
 		return false, viewsFault(err)
 	}
-	for _, step := range []struct {
-		text string
-		args []any
-	}{
+	old, err := l.oldFills(ctx)
+	if err != nil {
+		return false, viewsFault(err)
+	}
+	for _, step := range append(old, []sweep{
 		{`DELETE FROM feed WHERE copy = ? AND feed_seq < ? LIMIT ?`, []any{s.copy, cut}},
 		{`DELETE FROM detail WHERE copy = ? AND feed_seq < ? LIMIT ?`, []any{s.copy, cut}},
 		{`DELETE FROM parked WHERE healed_at > 0 AND healed_at < ? LIMIT ?`, []any{millis(keep)}},
 		{`DELETE FROM card WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
 		{`DELETE FROM feed WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
 		{`DELETE FROM detail WHERE copy NOT IN (?, ?) AND copy <= ? LIMIT ?`, []any{s.copy, s.shadow, s.copies}},
-	} {
+	}...) {
 		err := l.db.change(ctx, func(t *transaction) error {
 			n, err := t.exec(step.text, append(step.args, sweepBatch)...)
 			more = more || n >= sweepBatch-1

@@ -50,7 +50,7 @@ func (v *Views) Reset(ctx context.Context, p project.Position) error {
 		return err
 	}
 	return v.transact(func(c *conn) error {
-		for _, table := range []string{"card", "feed", "detail", "area_tree", "parked"} {
+		for _, table := range []string{"card", "feed", "detail", "roster", "area_tree", "parked"} {
 			if _, err := c.exec(`DELETE FROM ` + table); err != nil {
 				return err
 			}

@@ -61,7 +61,7 @@ func (v *Views) removeJournal() {
 }
 
 func (v *Views) openFile() error {
-	write, read, err := open(v.path, viewsSchema+detailSchema+chartSchema, crashSafe)
+	write, read, err := open(v.path, viewsSchema+detailSchema+rosterSchema+chartSchema, crashSafe)
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,11 @@ type Rules struct {
 	BlockedExpressions []string `json:"blocked_expressions,omitempty"`
 }
 
+// Void reports whether the rules forbid nothing.
+func (r *Rules) Void() bool {
+	return r.SlowMode == 0 && !r.MembersOnly && r.MinAccountAge == 0 && !r.NoLinks && !r.EmoteOnly && len(r.BlockedTerms) == 0 && len(r.BlockedExpressions) == 0
+}
+
 // Checksum is of the detail's content, in eight hex digits; it does not depend on how the detail travelled.
 func (d *Detail) Checksum() string {
 	b, err := json.Marshal(d) // one encoder, fields in a fixed order

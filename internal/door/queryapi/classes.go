@@ -6,6 +6,7 @@ import (
 
 	audiencev1 "github.com/greenroomlive/greenroom/api/gen/greenroom/audience/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
+	speakv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/speak/v1"
 	"github.com/greenroomlive/greenroom/internal/guard/shed"
 )
 
@@ -54,6 +55,8 @@ func classOfMethod(full string) (class shed.Class, probe bool) {
 		return shed.Card, false
 	case roomv1.RoomService_WatchFeed_FullMethodName:
 		return shed.Crawl, false
+	case speakv1.SpeakService_CheckSpeak_FullMethodName, speakv1.SpeakService_BatchCheckSpeak_FullMethodName:
+		return shed.Enter, false // a chat that gets no answer stands still
 	case audiencev1.AudienceService_Heartbeat_FullMethodName, audiencev1.AudienceService_Like_FullMethodName:
 		return shed.Card, false // as over HTTP: a heartbeat that is refused is forgiven, a viewer who cannot enter goes away
 	}

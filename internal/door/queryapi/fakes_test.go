@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
+	"github.com/greenroomlive/greenroom/internal/flow/speak"
 )
 
 func TestMain(m *testing.M) {
@@ -44,6 +46,8 @@ type house struct {
 	grpc   *grpc.ClientConn
 	web    *http.Client
 	stop   func() // ends both doors and waits for them
+	// court judges who may speak.
+	court atomic.Pointer[speak.Court]
 }
 
 // shelf is cache, views, feed table and freshness at once.
@@ -155,6 +159,7 @@ func open(t testing.TB) *house {
 	h.search = search.New(search.Config{Index: memory.NewIndex(), Views: s, Rooms: h.rooms, Complete: s.Complete, Ready: s.Complete, Logger: slog.New(slog.DiscardHandler)})
 	cfg := queryapi.Config{Rooms: h.rooms, Feed: h.hub, Search: h.search, Soon: timetable{}, Ready: s.Ready, Log: slog.New(slog.DiscardHandler)}
 	cfg.Audience = audience.New(audience.Config{Sessions: h.rooms, Sink: h.rooms, Now: time.Now, MaxViewers: 1000})
+	cfg.Speech = h.speech()
 	web, rpc := listen(t), listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var doors sync.WaitGroup
@@ -227,7 +232,12 @@ type answer struct {
 // do sends a request; headers are pairs.
 func (h *house) do(t testing.TB, method, path string, headers ...string) answer {
 	t.Helper()
-	req, err := http.NewRequest(method, h.http+path, nil)
+	return h.send(t, method, path, http.NoBody, headers...)
+}
+
+func (h *house) send(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
+	t.Helper()
+	req, err := http.NewRequest(method, h.http+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,11 +249,11 @@ func (h *house) do(t testing.TB, method, path string, headers ...string) answer 
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{resp, string(body)}
+	return answer{resp, string(text)}
 }
 
 func (h *house) get(t testing.TB, path string, headers ...string) answer {

@@ -19,6 +19,7 @@ import (
 
 	audiencev1 "github.com/greenroomlive/greenroom/api/gen/greenroom/audience/v1"
 	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
+	speakv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/speak/v1"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
@@ -81,6 +82,9 @@ func (s *GRPC) newServer() *grpc.Server {
 	server.RegisterService(roomService(), s)
 	if s.Audience != nil {
 		audiencev1.RegisterAudienceServiceServer(server, audienceService{door: s})
+	}
+	if s.Speech != nil {
+		speakv1.RegisterSpeakServiceServer(server, speakService{door: s})
 	}
 	healthpb.RegisterHealthServer(server, health{ready: s.Ready})
 	reflection.Register(server)

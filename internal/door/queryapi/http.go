@@ -37,7 +37,7 @@ const (
 	maxConns = 10_000
 )
 
-// Config is what the door needs; both protocols take the same. All fields but the last two are required.
+// Config is what the door needs; both protocols take the same. All fields but the last three are required.
 type Config struct {
 	Rooms *query.Rooms
 	Feed  *feed.Hub
@@ -50,6 +50,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Audience counts who watches; nil: nobody is asked.
 	Audience *audience.Engine
+	// Speech answers chat systems; nil: they are not answered here.
+	Speech *Speech
 	// Admissions may be nil: everybody gets in.
 	Admissions *Admissions
 }
@@ -120,13 +122,17 @@ func (s *HTTP) Run(ctx context.Context) error {
 }
 
 // lastIfItHasABody makes a read with a body the last of its connection. Reads have none, and where
-// one ends is what proxies and servers disagree about: what follows it may not be a request.
-func lastIfItHasABody(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
+// one ends is what proxies and servers disagree about: what follows it may not be a request. A chat system's question may
+// be larger than a viewer's word.
+func lastIfItHasABody(h *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
 	const chunked = -1
+	if asksToSpeak(h) {
+		bounds.MaxRequestBodySize = maxAsked
+	}
 	if n := h.ContentLength(); (n > 0 || n == chunked) && !keepsBody(h) {
 		h.SetConnectionClose()
 	}
-	return unchanged
+	return bounds
 }
 
 // unreadable answers what fasthttp could not read as a request.

@@ -30,6 +30,10 @@ func (s *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		s.say(ctx, id, what)
 		return
 	}
+	if id, batch, ok := speakTarget(ctx.Request.Header.RequestURI()); ok && s.Speech != nil {
+		s.speak(ctx, id, batch)
+		return
+	}
 	answer, ok := s.route(string(ctx.Path()))
 	switch {
 	case !ok:

@@ -160,7 +160,7 @@ func readBody(body []byte, m interface {
 // agrees; and players beat on one connection for hours.
 func keepsBody(h *fasthttp.RequestHeader) bool {
 	_, what := sayTarget(h.RequestURI())
-	return what != nothing && h.IsPost() && h.ContentLength() > 0
+	return (what != nothing || asksToSpeak(h)) && h.IsPost() && h.ContentLength() > 0
 }
 
 // audienceService is greenroom.audience.v1.AudienceService.

@@ -26,6 +26,9 @@ type rulebook struct {
 
 // compile makes rules ready; nil for rules that forbid nothing.
 func compile(r *view.Rules) (*rulebook, error) {
+	if r.Void() {
+		return nil, nil //nolint:nilnil // no rules are no rulebook
+	}
 	b := &rulebook{rules: *r}
 	for _, term := range r.BlockedTerms {
 		if t := fold(term); t != "" {
@@ -40,10 +43,6 @@ func compile(r *view.Rules) (*rulebook, error) {
 	var err error
 	if b.expressions, err = together(r.BlockedExpressions); err != nil {
 		return nil, err
-	}
-	if b.terms == nil && b.expressions == nil && b.rules.SlowMode == 0 && !b.rules.MembersOnly && b.rules.MinAccountAge == 0 &&
-		!b.rules.NoLinks && !b.rules.EmoteOnly {
-		return nil, nil //nolint:nilnil // no rules are no rulebook
 	}
 	return b, nil
 }

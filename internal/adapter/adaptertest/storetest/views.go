@@ -13,6 +13,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/project"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/roster"
 )
 
 // ViewsStore is room_c with all its faces.
@@ -20,7 +21,7 @@ type ViewsStore interface {
 	project.Views
 	query.Views
 	feed.Store
-	Details(ctx context.Context, after ident.FeedSeq, limit int) ([]project.DetailRow, error)
+	roster.Store
 }
 
 // ViewsLevers is one room_c under test.
@@ -53,6 +54,7 @@ func Views(t *testing.T, open func(t *testing.T) ViewsLevers) {
 		{"the feed of one room is read by itself, when it is whole", roomFrames},
 		{"what lies before a hole is forgotten", forgetFeed},
 		{"what events carry is read by itself", details},
+		{"people and rules are kept over older ones, with their mark", keepsRoster},
 		{"the oldest row is none that lies beyond a gap", oldestBeforeGap},
 		{"versions are told for the rooms that are there", versions},
 		{"what was written is there after a restart", viewsSurvive},
