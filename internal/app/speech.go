@@ -23,3 +23,11 @@ func newSpeech(v *viewing, callers *auth.Authenticator) *queryapi.Speech {
 		},
 	}
 }
+
+// courtSize is how much a node judges by.
+func courtSize(v *viewing) (people, rules int) {
+	if c := v.Roster.Court(); c != nil {
+		return c.Size()
+	}
+	return 0, 0
+}

@@ -55,6 +55,8 @@ var reads = [][]string{
 	{"GET", "/v1/rooms/{id}/audience?session_id=&from=&to=&page_size=&page_token=", "Who watches now, and the history per minute."},
 	{"POST", "/v1/rooms/{id}/heartbeat", "A viewer watches; said every 15 to 30 s, to any node."},
 	{"POST", "/v1/rooms/{id}/like", "A viewer likes it, up to 100 times at once."},
+	{"POST", "/v1/rooms/{id}:checkSpeak", "May this user speak, and say this? For chat systems, with a token of the scope service, staff or ops."},
+	{"POST", "/v1/rooms/{id}:batchCheckSpeak", "The same for up to 1,000 users."},
 	{"GET", "/v1/rooms/{id}/events?after=&types=&heartbeat=", "The feed of one room."},
 	{"GET", "/v1/areas", "The tree of areas."},
 	{"GET", "/healthz", "The process lives."},
