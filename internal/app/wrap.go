@@ -159,9 +159,9 @@ func (m *metrics) watchViewing(v *viewing, l1 interface{ Len() int }) {
 	m.gauge("greenroom_query_resident_rooms", "Rooms in L1.", func() float64 { return float64(l1.Len()) })
 	m.gauge("greenroom_search_indexed_rooms", "Rooms in the index of the search.", func() float64 { return float64(v.Search.Index.Len()) })
 	m.gauge("greenroom_search_waiting_rooms", "Rooms whose changes the index has not taken in yet.", func() float64 { return float64(v.Search.Waiting()) })
-	m.gauge("greenroom_speak_people", "Entries of people, of all rooms, that the node judges by; 0 too while it has not heard of them yet.", func() float64 { n, _ := courtSize(v); return float64(n) })
-	m.gauge("greenroom_speak_rules", "Rooms with rules of speech that the node judges by.", func() float64 { _, n := courtSize(v); return float64(n) })
-	m.gauge("greenroom_speak_feed_seq", "Position of the feed up to which the node has heard of people and rules; behind the feed's end for long is an alarm.", func() float64 { return float64(v.Roster.Seq()) })
+	m.gauge("greenroom_speak_known_people", "Entries of people, of all rooms, that the node judges by; 0 too while it has not heard of them yet.", func() float64 { n, _ := courtSize(v); return float64(n) })
+	m.gauge("greenroom_speak_ruled_rooms", "Rooms with rules of speech that the node judges by.", func() float64 { _, n := courtSize(v); return float64(n) })
+	m.gauge("greenroom_roster_follower_seq", "Position of the feed up to which the node has heard of people and rules; behind the feed's end for long is an alarm.", func() float64 { return float64(v.Roster.Seq()) })
 }
 
 // instruments of one station and courier.

@@ -99,7 +99,7 @@ func constants(t *testing.T, name string) map[string]bool {
 	return out
 }
 
-var metricName = regexp.MustCompile(`^greenroom_([a-z]+)_[a-z_]*(seconds|bytes|total|seq|rooms|watchers|ratio|per_second)$`)
+var metricName = regexp.MustCompile(`^greenroom_([a-z]+)_[a-z_]*(seconds|bytes|total|seq|rooms|people|watchers|ratio|per_second)$`)
 
 func TestMetrics(t *testing.T) {
 	list, err := app.MetricsReference()
