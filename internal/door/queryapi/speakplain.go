@@ -33,7 +33,7 @@ func plainQuestion(body []byte) (q speak.Question, ok bool) {
 			return q, false
 		}
 		seen |= field
-		more := false
+		var more bool
 		if rest, more = bytes.CutPrefix(rest, []byte{','}); !more {
 			return q, len(rest) == 1 && rest[0] == '}'
 		}
