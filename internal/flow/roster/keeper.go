@@ -23,7 +23,7 @@ const (
 	page = 512
 )
 
-var errAnotherLog = errors.New("another log than the views'")
+var errAnotherLog = errors.New("the people come from another log than the views")
 
 // Keeper keeps the tables of room_c. All fields but Clock are required.
 type Keeper struct {
@@ -118,7 +118,7 @@ func (k *Keeper) fill(ctx context.Context, log string) error {
 		return err
 	}
 	if first.Head.Epoch != log {
-		return fmt.Errorf("B speaks of %w: %s, not %s", errAnotherLog, first.Head.Epoch, log)
+		return fmt.Errorf("%w: %s, not %s", errAnotherLog, first.Head.Epoch, log)
 	}
 	if err := k.Store.BeginRoster(ctx, log, 1+rand.Int64N(1<<62)); err != nil {
 		return err
