@@ -81,6 +81,8 @@ type Client struct {
 	anchor     anchorv1connect.AnchorServiceClient
 	management managementv1connect.ManagementServiceClient
 	audit      managementv1connect.AuditServiceClient
+	people     managementv1connect.PeopleServiceClient
+	rules      managementv1connect.RulesServiceClient
 	extend     extendv1connect.ExtendServiceClient
 	schedule   schedulev1connect.ScheduleServiceClient
 	ops        opsv1connect.OpsServiceClient
@@ -130,6 +132,8 @@ func New(options ...Option) *Client {
 	c.schedule = schedulev1connect.NewScheduleServiceClient(commands, anyAddress)
 	c.management = managementv1connect.NewManagementServiceClient(commands, anyAddress)
 	c.audit = managementv1connect.NewAuditServiceClient(commands, anyAddress)
+	c.people = managementv1connect.NewPeopleServiceClient(commands, anyAddress)
+	c.rules = managementv1connect.NewRulesServiceClient(commands, anyAddress)
 	c.ops = opsv1connect.NewOpsServiceClient(commands, anyAddress)
 	return c
 }

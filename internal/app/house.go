@@ -100,7 +100,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 		return err
 	}
 	h.door, err = commandapi.New(commandapi.Config{
-		Anchor: h.corridor.Anchor, Planning: h.corridor.Planning, Control: h.corridor.Control, Extend: h.corridor.Extend, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Switches: h.switches, Callers: h.callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
+		Anchor: h.corridor.Anchor, Planning: h.corridor.Planning, Control: h.corridor.Control, People: h.corridor.People, Rules: h.corridor.Rules, Extend: h.corridor.Extend, Zones: zones{homeName, map[string]zone{homeName: h.zone}}, Switches: h.switches, Callers: h.callers, Log: h.log, Tracer: h.tracing.TracerProvider, Ready: h.ready,
 		Mount:   map[string]http.Handler{"/metrics": h.metrics.handler(), "/hooks/": d.callbacks(h.corridor.Anchor, h.metrics, h.tracing, h.log), "/": page},
 		Observe: h.metrics.called,
 	})

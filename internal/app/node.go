@@ -51,9 +51,11 @@ type fleetNode struct {
 	log        *slog.Logger
 
 	commands   *fleetCommands   // nil without the B side
-	controls   *command.Control // nil without the role xroom-management
-	extensions *command.Extend  // nil without the role xroom-extend
-	viewers    *fleetViewers    // nil without the viewers' side
+	controls   *command.Control // nil without the role xroom-management, as people and rules
+	persons    *command.People
+	rules      *command.Rules
+	extensions *command.Extend // nil without the role xroom-extend
+	viewers    *fleetViewers   // nil without the viewers' side
 	// callers judges bearer tokens; nil until a part needs it.
 	callers *auth.Authenticator
 

@@ -64,7 +64,7 @@ func (n *fleetNode) openManagement() error {
 	if err := n.openCommands(); err != nil {
 		return err
 	}
-	n.controls = n.commands.Control
+	n.controls, n.persons, n.rules = n.commands.Control, n.commands.People, n.commands.Rules
 	n.inside(n.commands.Lifts.Run, n.commands.Watched.Run)
 	return nil
 }
@@ -247,7 +247,7 @@ func (n *fleetNode) openCommandDoor() error {
 	}
 	n.mounts["/metrics"] = n.metrics.handler()
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: n.commands.Anchor, Planning: n.commands.Planning, Control: n.controls, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
+		Anchor: n.commands.Anchor, Planning: n.commands.Planning, Control: n.controls, People: n.persons, Rules: n.rules, Extend: n.extensions, Zones: all, Switches: n.config.Switches, Callers: n.commands.callers, Log: n.log, Tracer: n.tracing.TracerProvider, Ready: n.isReady,
 		Mount: n.mounts, Observe: n.metrics.called,
 		Around: func(next http.Handler) http.Handler { return forward.Trusted(n.InternalSecret, next) },
 	})

@@ -25,6 +25,8 @@ import (
 type commanding struct {
 	Anchor    *command.Anchor
 	Control   *command.Control
+	People    *command.People
+	Rules     *command.Rules
 	Extend    *command.Extend
 	Planning  *command.Planning
 	Reminders *command.Reminders
@@ -51,6 +53,7 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	}
 	b.Anchor = command.NewAnchor(commands)
 	b.Control, b.Extend = command.NewControl(b.Anchor), command.NewExtend(b.Anchor)
+	b.People, b.Rules = command.NewPeople(b.Anchor), command.NewRules(b.Anchor)
 	b.Planning = command.NewPlanning(b.Anchor, &calendar.Calendar{})
 	b.Reminders = command.NewReminders(b.Planning, c.Logger)
 	b.Leases, b.Lifts = command.NewLeases(b.Anchor, c.Logger), command.NewLifts(b.Anchor, c.Logger)

@@ -22,7 +22,7 @@ type role struct {
 // roles is who may live in a process.
 var roles = []role{
 	{
-		name: "xroom-management", does: "room control: staff warns, cuts, hides and locks rooms, and what has an end is lifted then. In the home zone only.",
+		name: "xroom-management", does: "room control: staff warns, cuts, hides and locks rooms; roles, mutes, bans and rules of speech; what has an end is lifted then. In the home zone only.",
 		needs: homeOnly("controlled"),
 		open:  (*fleetNode).openManagement,
 	},

@@ -81,7 +81,7 @@ func api(p *page) error {
 	p.section("gRPC and Connect")
 	rows = nil
 	for _, f := range []protoreflect.FileDescriptor{
-		anchorv1.File_greenroom_anchor_v1_anchor_proto, managementv1.File_greenroom_management_v1_management_proto, extendv1.File_greenroom_extend_v1_extend_proto, schedulev1.File_greenroom_schedule_v1_schedule_proto, opsv1.File_greenroom_ops_v1_ops_proto, roomv1.File_greenroom_room_v1_room_proto,
+		anchorv1.File_greenroom_anchor_v1_anchor_proto, managementv1.File_greenroom_management_v1_management_proto, managementv1.File_greenroom_management_v1_people_proto, managementv1.File_greenroom_management_v1_rules_proto, extendv1.File_greenroom_extend_v1_extend_proto, schedulev1.File_greenroom_schedule_v1_schedule_proto, opsv1.File_greenroom_ops_v1_ops_proto, roomv1.File_greenroom_room_v1_room_proto,
 	} {
 		rows = append(rows, services(f)...)
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/greenroomlive/greenroom/internal/core/room"
 )
 
 // The log keeps days of events, and its head is asked several times a second.
@@ -40,6 +42,36 @@ func TestPagesOfRoomsOnAirAreNotSorted(t *testing.T) {
 	steps := plan(t, rows)
 	if len(steps) != 1 || !strings.Contains(steps[0], "card_on_air (room_id>?)") {
 		t.Errorf("%s: %q", onAirQuery, steps)
+	}
+}
+
+// Of ten million people a list and a sweep read what they show: each seeks in an index that is in the wanted order.
+func TestPeopleAreFoundByTheirIndices(t *testing.T) {
+	rooms, err := OpenRooms(filepath.Join(t.TempDir(), "room_b.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rooms.Close() }()
+	for query, want := range map[string]struct {
+		by   string
+		args []any
+	}{
+		peopleQuery(room.Everybody):  {"PRIMARY KEY (room_id=? AND user_id>?)", []any{0, 0, 1}},
+		peopleQuery(room.Muted):      {"person_muted (room_id=? AND user_id>?)", []any{0, 0, 1}},
+		peopleQuery(room.Banned):     {"person_banned (room_id=? AND user_id>?)", []any{0, 0, 1}},
+		peopleQuery(room.Moderators): {"person_by_role (room_id=? AND role=? AND user_id>?)", []any{0, 0, 1}},
+		peopleQuery(room.VIPs):       {"person_by_role (room_id=? AND role=? AND user_id>?)", []any{0, 0, 1}},
+		dueQuery:                     {"person_by_due (due_at>? AND due_at<?)", []any{0, 1}},
+		endedQuery:                   {"person_by_session (session_id=?)", []any{1}},
+	} {
+		rows, err := rooms.read.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+query, want.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := strings.Join(plan(t, rows), "; ")
+		if !strings.Contains(steps, want.by) || strings.Contains(steps, "SCAN p") || strings.Contains(steps, "TEMP B-TREE") {
+			t.Errorf("%s: %s", query, steps)
+		}
 	}
 }
 

@@ -97,6 +97,11 @@ func (p *Person) Session() ident.SessionID {
 	return p.Mute.Session
 }
 
+// Moderates reports whether the person is a moderator at now.
+func (p *Person) Moderates(now time.Time) bool {
+	return p.Role == view.Moderator && !passed(p.RoleUntil, now)
+}
+
 // Rank is what a caller is in a place.
 type Rank uint8
 
@@ -138,11 +143,19 @@ type Term struct {
 
 // Place is whose version counts what happens to people: a room, or the platform, whose aggregate is the area tree.
 type Place interface {
+	// At is the version.
+	At() ident.Version
 	place() ident.RoomID
 	owner() ident.UserID
 	broadcast() ident.SessionID
 	step(by By, t event.Type, reason string) *event.RoomEvent
 }
+
+// At is Place.
+func (r *Room) At() ident.Version { return r.Version }
+
+// At is Place.
+func (t *AreaTree) At() ident.Version { return t.Version }
 
 func (r *Room) place() ident.RoomID { return r.ID }
 func (r *Room) owner() ident.UserID { return ident.UserID(r.Anchor) }

@@ -39,7 +39,7 @@ const (
 type Rules struct {
 	view.Rules
 	// Version is that of the place at the document's last change; 0 for rules that nobody ever set.
-	Version   ident.Version `json:"-"`
+	Version   ident.Version `json:"version"`
 	UpdatedAt time.Time     `json:"updated_at"`
 	Actor     string        `json:"actor"`
 
@@ -67,6 +67,32 @@ func (d *Rules) Set(by By, in Place, next view.Rules) error {
 	d.Rules, d.Version, d.UpdatedAt, d.Actor, d.changed = next, e.Version, by.Now, by.Actor, true
 	e.Carry(&view.Detail{Rules: &next})
 	return nil
+}
+
+// RulesPatch is an edit; nil leaves as it is.
+type RulesPatch struct {
+	SlowMode, MinAccountAge          *time.Duration
+	MembersOnly, NoLinks, EmoteOnly  *bool
+	BlockedTerms, BlockedExpressions *[]string
+}
+
+// Over is what the rules are after the edit.
+func (p RulesPatch) Over(r view.Rules) view.Rules {
+	set(&r.SlowMode, p.SlowMode)
+	set(&r.MinAccountAge, p.MinAccountAge)
+	set(&r.MembersOnly, p.MembersOnly)
+	set(&r.NoLinks, p.NoLinks)
+	set(&r.EmoteOnly, p.EmoteOnly)
+	set(&r.BlockedTerms, p.BlockedTerms)
+	set(&r.BlockedExpressions, p.BlockedExpressions)
+	return r
+}
+
+// WithTerms blocks more terms and lets others go; one that is in both lists goes.
+func WithTerms(r view.Rules, add, remove []string) view.Rules {
+	gone := tidyTerms(remove)
+	r.BlockedTerms = slices.DeleteFunc(tidyTerms(slices.Concat(r.BlockedTerms, add)), func(t string) bool { return slices.Contains(gone, t) })
+	return r
 }
 
 func sameRules(a, b *view.Rules) bool {

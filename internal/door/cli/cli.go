@@ -48,6 +48,8 @@ type grammar struct {
 	Area     areaCmd     `cmd:"" help:"The tree of areas that rooms are filed under."`
 	Session  sessionCmd  `cmd:"" help:"Broadcasts of a room."`
 	Control  controlCmd  `cmd:"" help:"Room control, for staff: warn, cut, hide and lock rooms, and take it back."`
+	People   peopleCmd   `cmd:"" help:"People of a room and of the platform: roles, mutes, bans."`
+	Rules    rulesCmd    `cmd:"" help:"Rules of speech of a room and of the platform."`
 	Trace    traceCmd    `cmd:"" help:"The way of a room's last changes, from the command to the viewers."`
 	Parked   parkedCmd   `cmd:"" help:"Events that could not be applied; their rooms wait."`
 	Schedule scheduleCmd `cmd:"" help:"What anchors plan to broadcast, once or again and again."`

@@ -56,7 +56,7 @@ func open(t *testing.T) *town {
 	}
 	anchor := command.NewAnchor(command.Config{Store: memory.NewRooms("test"), IDs: ident.NewMinter(1)})
 	door, err := commandapi.New(commandapi.Config{
-		Anchor: anchor, Control: command.NewControl(anchor), Zones: fakeZones{h.ops}, Callers: auth.New("ops_of_dev", publicOf(key), nil), Log: slog.New(slog.DiscardHandler),
+		Anchor: anchor, Control: command.NewControl(anchor), People: command.NewPeople(anchor), Rules: command.NewRules(anchor), Zones: fakeZones{h.ops}, Callers: auth.New("ops_of_dev", publicOf(key), nil), Log: slog.New(slog.DiscardHandler),
 		Switches: switches.New(switches.Config{Store: memory.NewSwitches(), Logger: slog.New(slog.DiscardHandler)}),
 	})
 	if err != nil {

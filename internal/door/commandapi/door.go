@@ -71,6 +71,9 @@ type Config struct {
 	Planning *command.Planning
 	// Control is room control; nil in a process without the role, which does not know its paths.
 	Control *command.Control
+	// People and Rules are those of rooms and the platform; nil in a process without the role, as Control.
+	People *command.People
+	Rules  *command.Rules
 	// Extend is what hangs in rooms; nil in a process without the role, as Control.
 	Extend *command.Extend
 	Zones  Zones
@@ -195,6 +198,14 @@ func (d *Door) services(options []connect.HandlerOption) []service {
 		out = append(out, service{managementv1connect.ManagementServiceName, path, handler})
 		path, handler = managementv1connect.NewAuditServiceHandler(&auditHandler{command.NewAudit(d.Anchor)}, options...)
 		out = append(out, service{managementv1connect.AuditServiceName, path, handler})
+	}
+	if d.People != nil {
+		path, handler = managementv1connect.NewPeopleServiceHandler(&peopleHandler{d.People}, options...)
+		out = append(out, service{managementv1connect.PeopleServiceName, path, handler})
+	}
+	if d.Rules != nil {
+		path, handler = managementv1connect.NewRulesServiceHandler(&rulesHandler{d.Rules}, options...)
+		out = append(out, service{managementv1connect.RulesServiceName, path, handler})
 	}
 	if d.Extend != nil {
 		path, handler = extendv1connect.NewExtendServiceHandler(&extendHandler{d.Extend}, options...)

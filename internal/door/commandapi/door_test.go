@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +55,7 @@ func open(t *testing.T, change func(*commandapi.Config)) *house {
 	h := &house{t: t, key: key, log: &syncBuffer{}, store: memory.NewRooms("test")}
 	h.anchor = command.NewAnchor(command.Config{Store: h.store, IDs: ident.NewMinter(1)})
 	cfg := commandapi.Config{
-		Anchor: h.anchor, Control: command.NewControl(h.anchor), Extend: command.NewExtend(h.anchor), Planning: command.NewPlanning(h.anchor, &calendar.Calendar{}), Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
+		Anchor: h.anchor, Control: command.NewControl(h.anchor), People: command.NewPeople(h.anchor), Rules: command.NewRules(h.anchor), Extend: command.NewExtend(h.anchor), Planning: command.NewPlanning(h.anchor, &calendar.Calendar{}), Zones: fakeZones{&fakeOps{}}, Callers: auth.New(opsToken, key.Public().(ed25519.PublicKey), nil),
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
 	if change != nil {
@@ -105,6 +106,12 @@ type answer struct {
 func (a answer) at(path ...string) any {
 	var v any = a.body
 	for _, p := range path {
+		if list, ok := v.([]any); ok {
+			if i, err := strconv.Atoi(p); err == nil && i < len(list) {
+				v = list[i]
+				continue
+			}
+		}
 		m, _ := v.(map[string]any)
 		v = m[p]
 	}

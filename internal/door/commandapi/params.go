@@ -40,7 +40,7 @@ func tidyQuery(r *http.Request) *fault.Error {
 // takes knows every parameter of the protos; which route has which is vanguard's to check.
 func takes(method, name string) bool {
 	switch name {
-	case "actor", "after", "all", "anchor_id", "command", "from", "limit", "open", "page_size", "page_token", "room", "since", "state", "to", "until":
+	case "actor", "after", "all", "anchor_id", "command", "from", "kind", "limit", "open", "page_size", "page_token", "room", "since", "state", "to", "until":
 		return method == http.MethodGet
 	case "update_mask":
 		return method == http.MethodPatch

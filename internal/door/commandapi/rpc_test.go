@@ -39,7 +39,7 @@ func restPaths(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
 	var out []string
-	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, extendv1.File_greenroom_extend_v1_extend_proto, managementv1.File_greenroom_management_v1_management_proto, managementv1.File_greenroom_management_v1_audit_proto, schedulev1.File_greenroom_schedule_v1_schedule_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
+	for _, file := range []protoreflect.FileDescriptor{anchorv1.File_greenroom_anchor_v1_anchor_proto, extendv1.File_greenroom_extend_v1_extend_proto, managementv1.File_greenroom_management_v1_management_proto, managementv1.File_greenroom_management_v1_audit_proto, managementv1.File_greenroom_management_v1_people_proto, managementv1.File_greenroom_management_v1_rules_proto, schedulev1.File_greenroom_schedule_v1_schedule_proto, opsv1.File_greenroom_ops_v1_ops_proto} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {
 			rule := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)
@@ -157,7 +157,7 @@ func TestAPlainGRPCClientWithHealthAndReflection(t *testing.T) {
 
 	stream := grpcreflect.NewClient(cleartextHTTP2(t), h.url).NewStream(t.Context())
 	names, err := stream.ListServices()
-	if err != nil || len(names) != 7 {
+	if err != nil || len(names) != 9 {
 		t.Errorf("services %v, %v", names, err)
 	}
 	_, _ = stream.Close()

@@ -63,7 +63,7 @@ func (l *Lifts) Sweep(ctx context.Context) error {
 	for _, d := range kinds {
 		failed = append(failed, l.sweep(ctx, d))
 	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, l.expire(ctx))...)
 }
 
 func (l *Lifts) sweep(ctx context.Context, d deferred) error {

@@ -113,6 +113,16 @@ func (tx *rehearsalTx) SaveAreaTree(role ownership.Role, t *room.AreaTree) error
 	return tx.Tx.SaveAreaTree(role, t)
 }
 
+func (tx *rehearsalTx) SavePeople(role ownership.Role, p *room.People) error {
+	tx.wrote = true
+	return tx.Tx.SavePeople(role, p)
+}
+
+func (tx *rehearsalTx) SaveRules(role ownership.Role, place ident.RoomID, d *room.Rules) error {
+	tx.wrote = true
+	return tx.Tx.SaveRules(role, place, d)
+}
+
 // late is a store whose answer comes too late: the caller is told so while the unit still runs.
 type late struct {
 	*memory.Rooms
