@@ -48,5 +48,12 @@ func (c *audienceCmd) Run(ctx context.Context, s *session) error {
 	})
 }
 
-// watched is the time that all viewers together have watched.
-func watched(seconds int64) string { return (time.Duration(seconds) * time.Second).String() }
+// watched is the time that all viewers together have watched. A time.Duration would not hold it: it ends at 292 years, and
+// a million viewers watch those in three hours.
+func watched(seconds int64) string {
+	rest := time.Duration(seconds%3600) * time.Second
+	if seconds < 3600 {
+		return rest.String()
+	}
+	return fmt.Sprintf("%dh%dm%ds", seconds/3600, int(rest.Minutes()), seconds%60)
+}
