@@ -68,6 +68,13 @@ func (w *world) broadcasts(t *testing.T, id ident.RoomID) []room.Session {
 	return list
 }
 
+func TestACrowdsWatchTimeIsShownWhole(t *testing.T) {
+	v := audienceView{Total: view.Count{WatchSeconds: 10_800_000_000}} // a million viewers, three hours
+	if got := v.Watched(); got != "125000 d 0 h" {
+		t.Errorf("watched %s", got)
+	}
+}
+
 func TestTheAudienceIsATableWithoutScript(t *testing.T) {
 	w, c := newWorld(t)
 	id := w.newRoom(t, "Night radio", 2)

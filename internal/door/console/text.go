@@ -39,8 +39,10 @@ func ago(d time.Duration) string {
 }
 
 // lasted is a length of time: "42 s", "5 min", "2 h 05 min", "3 d 4 h".
-func lasted(d time.Duration) string {
-	s := int64(max(d, 0).Seconds())
+func lasted(d time.Duration) string { return lastedSeconds(int64(max(d, 0).Seconds())) }
+
+// lastedSeconds is lasted for what a time.Duration does not hold.
+func lastedSeconds(s int64) string {
 	switch {
 	case s < 60:
 		return fmt.Sprintf("%d s", s)
