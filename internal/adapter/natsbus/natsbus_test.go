@@ -140,7 +140,12 @@ func eventually(t testing.TB, what string, attempt func(context.Context) bool) {
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !attempt(ctx) {
+	try := func() bool { // a question that a broker without a leader has lost is never answered: it is asked again
+		within, cancel := context.WithTimeout(ctx, patience/12)
+		defer cancel()
+		return attempt(within)
+	}
+	for !try() {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("waited in vain for %s", what)
