@@ -128,10 +128,11 @@ type listeners struct{ command, query, grpc, admin net.Listener }
 
 var devCaller = command.Caller{Subject: "dev", Scopes: []command.Scope{command.ScopeOps}}
 
-// seed gives an empty house a few areas, and example rooms when they are wanted.
+// seed gives an empty house a few areas and widget types, and example rooms when they are wanted.
 func (d *Dev) seed(ctx context.Context, a *command.Anchor) error {
 	meta := command.Meta{Caller: devCaller, Door: "start"}
-	if err := a.SeedAreas(ctx, meta, exampleAreas, exampleOrder); err != nil {
+	if err := errors.Join(a.SeedAreas(ctx, meta, exampleAreas, exampleOrder),
+		command.NewExtend(a).SeedWidgetTypes(ctx, meta, exampleWidgets)); err != nil {
 		return err
 	}
 	if !d.Examples {

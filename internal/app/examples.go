@@ -17,6 +17,32 @@ var (
 	}
 )
 
+// What may hang in a room from the first day: an object of which nothing is unknown, and no text longer than a line.
+var exampleWidgets = map[string]map[string]any{
+	"poll": widgetSchema([]any{"question", "options"}, map[string]any{
+		"question": line(200),
+		"options":  map[string]any{"type": "array", "minItems": 2.0, "maxItems": 10.0, "uniqueItems": true, "items": line(80)},
+		"closes":   map[string]any{"type": "string", "format": "date-time"},
+	}),
+	"countdown": widgetSchema([]any{"title", "at"}, map[string]any{
+		"title": line(80),
+		"at":    map[string]any{"type": "string", "format": "date-time"},
+	}),
+	"link": widgetSchema([]any{"title", "url"}, map[string]any{
+		"title": line(80),
+		// A viewer's browser opens it: no javascript:, and nothing in clear text.
+		"url": map[string]any{"type": "string", "format": "uri", "pattern": "^https://", "maxLength": 500.0},
+	}),
+}
+
+func widgetSchema(required []any, properties map[string]any) map[string]any {
+	return map[string]any{"type": "object", "required": required, "properties": properties, "additionalProperties": false}
+}
+
+func line(longest float64) map[string]any {
+	return map[string]any{"type": "string", "minLength": 1.0, "maxLength": longest}
+}
+
 type exampleRoom struct {
 	anchor ident.AnchorID
 	live   bool

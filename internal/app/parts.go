@@ -15,6 +15,7 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/query"
 	"github.com/greenroomlive/greenroom/internal/flow/relay"
 	"github.com/greenroomlive/greenroom/internal/flow/roster"
+	"github.com/greenroomlive/greenroom/internal/flow/schemas"
 	"github.com/greenroomlive/greenroom/internal/flow/search"
 	"github.com/greenroomlive/greenroom/internal/flow/soon"
 	"github.com/greenroomlive/greenroom/internal/flow/station"
@@ -47,7 +48,7 @@ func newCommanding(c CorridorConfig, store command.Store, zones ...relay.Zone) *
 	b := &commanding{clock: c.Clock, observer: c.Observer, Direct: relay.NewDirect(relay.DirectConfig{
 		Zones: zones, On: c.Switches.Asking(switches.CourierDirect), Dropped: c.Dropped, Breaker: c.Called, Clock: c.Clock, Jitter: c.Jitter, Logger: c.Logger,
 	})}
-	commands := command.Config{Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms, TwoPersonAbove: c.TwoPersonAbove}
+	commands := command.Config{Store: store, IDs: ident.NewMinter(c.Node), Clock: c.Clock, Random: c.Random, Terms: c.Terms, TwoPersonAbove: c.TwoPersonAbove, Schemas: schemas.New()}
 	if b.Watched = newListener(c); b.Watched != nil {
 		commands.Audience = b.Watched
 	}

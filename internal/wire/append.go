@@ -39,7 +39,8 @@ func AppendCard(b []byte, c *view.RoomCard) []byte {
 	b, at = opened(b, 10)
 	b = appendText(b, 1, c.Extension.Announcement)
 	b = appendText(b, 2, c.Extension.Pinned)
-	b = closed(appendTexts(b, 3, c.Extension.Badges), at)
+	b = appendTexts(b, 3, c.Extension.Badges)
+	b = closed(appendWidgets(b, c.Extension.Widgets), at)
 
 	b = appendAudience(b, c.Audience)
 	b = appendInt(b, 12, int64(c.Version))
@@ -141,5 +142,6 @@ func speakable(c *view.RoomCard) bool {
 	invalid := func(s string) bool { return !utf8.ValidString(s) }
 	return utf8.ValidString(c.Title) && utf8.ValidString(c.CoverURL) && utf8.ValidString(c.Language) &&
 		utf8.ValidString(c.Control.Reason) && utf8.ValidString(c.Extension.Announcement) && utf8.ValidString(c.Extension.Pinned) &&
-		!slices.ContainsFunc(c.Tags, invalid) && !slices.ContainsFunc(c.Extension.Badges, invalid)
+		!slices.ContainsFunc(c.Tags, invalid) && !slices.ContainsFunc(c.Extension.Badges, invalid) &&
+		!slices.ContainsFunc(c.Extension.Widgets, func(w view.Widget) bool { return invalid(w.Name) || invalid(w.Type) || invalid(w.Value) })
 }

@@ -111,7 +111,8 @@ func genCard() *rapid.Generator[view.RoomCard] {
 			},
 			Extension: view.Extension{
 				Announcement: text().Draw(t, "announcement"), Pinned: text().Draw(t, "pinned"),
-				Badges: rapid.SliceOfN(text(), 0, 3).Draw(t, "badges"),
+				Badges:  rapid.SliceOfN(text(), 0, 3).Draw(t, "badges"),
+				Widgets: genWidgets().Draw(t, "widgets"),
 			},
 			Audience: view.Audience{
 				Online: rapid.Int64().Draw(t, "online"), Peak: rapid.Int64().Draw(t, "peak"), Likes: rapid.Int64().Draw(t, "likes"),
@@ -119,6 +120,28 @@ func genCard() *rapid.Generator[view.RoomCard] {
 			Version:   ident.Version(rapid.Int64().Draw(t, "version")),
 			UpdatedAt: moment().Draw(t, "updated"),
 		}
+	})
+}
+
+// genWidgets draws widgets as core makes them: ordered by name, each name once, the value canonical.
+func genWidgets() *rapid.Generator[[]view.Widget] {
+	number := rapid.OneOf(rapid.Float64Range(-view.MaxExact, view.MaxExact), rapid.Float64Range(-1e-5, 1e-5),
+		rapid.Map(rapid.Int64Range(-view.MaxExact, view.MaxExact), func(n int64) float64 { return float64(n) }))
+	leaf := rapid.OneOf(rapid.Just[any](nil), rapid.Bool().AsAny(), number.AsAny(), text().AsAny())
+	inner := rapid.OneOf(leaf, rapid.SliceOfN(leaf, 0, 3).AsAny(), rapid.MapOfN(text(), leaf, 0, 3).AsAny())
+	return rapid.Custom(func(t *rapid.T) []view.Widget {
+		var out []view.Widget
+		for _, name := range []string{"a", "a-b", "b"} {
+			if rapid.IntRange(0, 3).Draw(t, name) != 0 {
+				continue // most rooms have none
+			}
+			value, err := view.AppendValue(nil, rapid.MapOfN(text(), inner, 0, 3).Draw(t, "value"), 4)
+			if err != nil {
+				t.Fatalf("value: %v", err)
+			}
+			out = append(out, view.Widget{Name: name, Type: text().Draw(t, "type"), Version: ident.Version(rapid.Int64().Draw(t, "at")), Value: string(value)})
+		}
+		return out
 	})
 }
 

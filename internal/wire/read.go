@@ -110,6 +110,8 @@ func readExtension(x *view.Extension, b []byte) error {
 			return readText(&x.Pinned, v)
 		case 3:
 			return readTexts(&x.Badges, v)
+		case 4:
+			return readWidget(x, v)
 		}
 		return nil
 	})
@@ -129,18 +131,34 @@ func readAudience(a *view.Audience, b []byte) error {
 }
 
 // OwnerOf is whose room an encoded GetRoomResponse shows, as L1 holds it; 0 when it cannot be read.
-func OwnerOf(answer []byte) (owner ident.AnchorID) {
-	_ = fields(answer, nil, func(n protowire.Number, card []byte) error {
-		if n != fieldRoom {
+func OwnerOf(answer []byte) ident.AnchorID {
+	card, n := protowire.ConsumeBytes(seek(answer, fieldRoom))
+	if n < 0 {
+		return 0
+	}
+	owner, n := protowire.ConsumeVarint(seek(card, fieldOwner))
+	if n < 0 {
+		return 0
+	}
+	return ident.AnchorID(owner)
+}
+
+// seek is what is left of a message from the value of a field on; empty when there is none.
+func seek(b []byte, field protowire.Number) []byte {
+	for len(b) > 0 {
+		is, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
 			return nil
 		}
-		return fields(card, func(n protowire.Number, v int64) {
-			if n == fieldOwner {
-				owner = ident.AnchorID(v)
-			}
-		}, nil)
-	})
-	return owner
+		if b = b[n:]; is == field {
+			return b
+		}
+		if n = protowire.ConsumeFieldValue(is, kind, b); n < 0 {
+			return nil
+		}
+		b = b[n:]
+	}
+	return nil
 }
 
 // fields calls number for each varint of a message and bytes for each text and message in it. Either may be nil.

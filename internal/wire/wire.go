@@ -49,7 +49,7 @@ func Room(c *view.RoomCard) *roomv1.Room {
 			State: roomv1.Control_State(c.Control.State), Reason: c.Control.Reason, Until: Time(c.Control.Until),
 		},
 		Extension: &roomv1.Extension{
-			Announcement: c.Extension.Announcement, Pinned: c.Extension.Pinned, Badges: c.Extension.Badges,
+			Announcement: c.Extension.Announcement, Pinned: c.Extension.Pinned, Badges: c.Extension.Badges, Widgets: widgets(c.Extension.Widgets),
 		},
 		Audience: &roomv1.Audience{Online: c.Audience.Online, Peak: c.Audience.Peak, Likes: c.Audience.Likes},
 		Version:  int64(c.Version), UpdatedAt: Time(c.UpdatedAt),
@@ -67,6 +67,10 @@ func Card(m *roomv1.Room) (view.RoomCard, error) {
 	if err != nil {
 		return view.RoomCard{}, fmt.Errorf("wire: %w", err)
 	}
+	hung, err := goWidgets(m.GetExtension().GetWidgets())
+	if err != nil {
+		return view.RoomCard{}, fmt.Errorf("wire: %w", err)
+	}
 	return view.RoomCard{
 		ID: ident.RoomID(m.GetId()), AnchorID: ident.AnchorID(m.GetAnchorId()), Title: m.GetTitle(),
 		AreaID: ident.AreaID(m.GetAreaId()), CoverURL: m.GetCoverUrl(), Tags: m.GetTags(), Language: m.GetLanguage(),
@@ -79,6 +83,7 @@ func Card(m *roomv1.Room) (view.RoomCard, error) {
 		},
 		Extension: view.Extension{
 			Announcement: m.GetExtension().GetAnnouncement(), Pinned: m.GetExtension().GetPinned(), Badges: m.GetExtension().GetBadges(),
+			Widgets: hung,
 		},
 		Audience: view.Audience{
 			Online: m.GetAudience().GetOnline(), Peak: m.GetAudience().GetPeak(), Likes: m.GetAudience().GetLikes(),

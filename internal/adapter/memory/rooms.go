@@ -60,6 +60,7 @@ type tables struct {
 	rules    map[ident.RoomID]room.Rules
 	audit    []audit.Page // one for each transaction
 	proposed map[ident.ProposalID]room.Proposal
+	widgets  map[string]room.WidgetType
 }
 
 // NewRooms makes an empty store; epoch names its log.
@@ -67,7 +68,7 @@ func NewRooms(epoch string) *Rooms {
 	return &Rooms{
 		Fail: func(Step) error { return nil }, Clock: time.Now, epoch: epoch, subscriber: func([]event.RoomEvent) {},
 		is: tables{map[ident.RoomID]room.Room{}, map[ident.RoomID]room.Schedule{}, map[ident.SessionID]room.Session{}, map[ident.KeyID]room.Key{},
-			map[command.AnswerID]command.Answer{}, room.AreaTree{}, map[project.PersonKey]room.Person{}, map[ident.RoomID]room.Rules{}, nil, map[ident.ProposalID]room.Proposal{}},
+			map[command.AnswerID]command.Answer{}, room.AreaTree{}, map[project.PersonKey]room.Person{}, map[ident.RoomID]room.Rules{}, nil, map[ident.ProposalID]room.Proposal{}, map[string]room.WidgetType{}},
 	}
 }
 
@@ -80,7 +81,7 @@ func (s *Rooms) Write(ctx context.Context, unit func(command.Tx) error) error {
 	}
 	// A change works on copies of the maps: dropping them is the rollback. Simple beats fast here.
 	tx := &roomsTx{roomsReader{tables{maps.Clone(s.is.rooms), maps.Clone(s.is.planned), maps.Clone(s.is.sessions), maps.Clone(s.is.keys),
-		maps.Clone(s.is.answers), s.is.areas, maps.Clone(s.is.people), maps.Clone(s.is.rules), s.is.audit, maps.Clone(s.is.proposed)}}, s, nil}
+		maps.Clone(s.is.answers), s.is.areas, maps.Clone(s.is.people), maps.Clone(s.is.rules), s.is.audit, maps.Clone(s.is.proposed), maps.Clone(s.is.widgets)}}, s, nil}
 	if err := shielded(unit, tx); err != nil {
 		return err
 	}

@@ -144,6 +144,8 @@ CREATE INDEX IF NOT EXISTS room_proposal_by_until ON room_proposal (until_at);
 -- What hangs in rooms beside the stream: a row for those that have anything.
 CREATE TABLE IF NOT EXISTS room_extension (room_id INTEGER PRIMARY KEY, content TEXT NOT NULL, due_at INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS room_extension_by_due ON room_extension (due_at) WHERE due_at > 0;
+-- The registry of widget types; the widgets themselves are in room_extension.
+CREATE TABLE IF NOT EXISTS widget_type (name TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS stream_key (
 	id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, label TEXT NOT NULL, hash BLOB NOT NULL,
 	created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER NOT NULL

@@ -23,6 +23,7 @@ const (
 	AnnouncementChanged Type = "AnnouncementChanged"
 	PinnedChanged       Type = "PinnedChanged"
 	BadgesChanged       Type = "BadgesChanged"
+	WidgetsChanged      Type = "WidgetsChanged"
 	ViewerMuted         Type = "ViewerMuted"
 	ViewerUnmuted       Type = "ViewerUnmuted"
 	ViewerBanned        Type = "ViewerBanned"
@@ -66,6 +67,7 @@ var Registry = []Entry{
 	{AnnouncementChanged, "SetAnnouncement", "internal/core/room/extension.go", "The announcement was put up, changed or taken down."},
 	{PinnedChanged, "SetPinned", "internal/core/room/extension.go", "The pinned message was put up, changed or taken down."},
 	{BadgesChanged, "GrantBadge", "internal/core/room/extension.go", "A badge was granted or revoked, or its window began or ended by itself (reason WINDOW)."},
+	{WidgetsChanged, "PutWidget", "internal/core/room/widget.go", "A widget was hung up, got another value, or was taken down."},
 	{ViewerMuted, "Mute", "internal/core/room/people.go", "Users may not speak in the room, or their mute got another end. Who they are is not in the feed."},
 	{ViewerUnmuted, "Unmute", "internal/core/room/people.go", "Users may speak again: a mute was lifted, or is over (reason EXPIRED)."},
 	{ViewerBanned, "Ban", "internal/core/room/people.go", "Users were banned from the room, or of room 0 from the platform; a role they had is gone with it."},

@@ -26,6 +26,9 @@ const (
 	Everyone Role = "every B role"
 )
 
+// Roles are all that may ask to write. Everyone is none of them: its columns are counted, not asked for.
+var Roles = []Role{XAnchor, XRoomManagement, XRoomExtend, XRoom, Watch}
+
 // Side is B (command) or C (query).
 type Side string
 
@@ -54,7 +57,7 @@ var (
 	broadcast = []event.Type{event.WentLive, event.LiveInterrupted, event.LiveResumed, event.LiveEnded}
 	control   = []event.Type{event.RoomWarned, event.WarningLifted, event.RoomCut, event.CutLifted, event.RoomHidden,
 		event.RoomUnhidden, event.RoomLocked, event.RoomUnlocked}
-	extension = []event.Type{event.AnnouncementChanged, event.PinnedChanged, event.BadgesChanged}
+	extension = []event.Type{event.AnnouncementChanged, event.PinnedChanged, event.BadgesChanged, event.WidgetsChanged}
 	people    = []event.Type{event.ViewerMuted, event.ViewerUnmuted, event.ViewerBanned, event.ViewerUnbanned, event.RoleGranted, event.RoleRevoked}
 	rules     = []event.Type{event.RulesChanged}
 	planned   = []event.Type{event.BroadcastPlanned, event.PlanChanged, event.PlanCancelled}
@@ -104,6 +107,9 @@ var Table = []Column{
 	{"room_extension", "room_id", XRoomExtend, B, extension, false, false},
 	{"room_extension", "content", XRoomExtend, B, extension, true, false},
 	{"room_extension", "due_at", XRoomExtend, B, nil, false, false},
+	{"widget_type", "name", XRoomExtend, B, nil, false, false},
+	{"widget_type", "version", XRoomExtend, B, nil, false, false},
+	{"widget_type", "content", XRoomExtend, B, nil, false, false},
 	{"person", "room_id", XRoomManagement, B, people, false, false},
 	{"person", "user_id", XRoomManagement, B, people, false, false},
 	{"person", "role", XRoomManagement, B, people, false, false},

@@ -2,6 +2,7 @@ package ownership_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/greenroomlive/greenroom/internal/core/event"
@@ -9,14 +10,12 @@ import (
 	"github.com/greenroomlive/greenroom/internal/core/ownership"
 )
 
-var roles = []ownership.Role{ownership.XAnchor, ownership.XRoomManagement, ownership.XRoomExtend, ownership.XRoom, ownership.Watch}
-
 func TestOnlyTheOwnerWrites(t *testing.T) {
 	for _, c := range ownership.Table {
 		if c.Owner == ownership.Everyone {
 			continue // counted with each change, written by nobody's wish
 		}
-		for _, role := range roles {
+		for _, role := range ownership.Roles {
 			err := ownership.Check(role, c.Entity, c.Name)
 			if role == c.Owner {
 				if err != nil {
@@ -33,7 +32,7 @@ func TestOnlyTheOwnerWrites(t *testing.T) {
 }
 
 func TestUnknownColumnsHaveNoOwner(t *testing.T) {
-	for _, role := range append(roles, "", "nobody") {
+	for _, role := range slices.Concat(ownership.Roles, []ownership.Role{"", "nobody", ownership.Everyone}) {
 		if err := ownership.Check(role, "room", "no_such_column"); !errors.Is(err, fault.FieldNotOwned) {
 			t.Errorf("%q writes a column that is not in the table: %v", role, err)
 		}

@@ -33,6 +33,8 @@ type Extension struct {
 	Pinned       string `json:"pinned"`
 	// Badges are ordered by name, each name once; those whose window is still to come are among them.
 	Badges []Badge `json:"badges"`
+	// Widgets are ordered by name, each name once.
+	Widgets []Widget `json:"widgets,omitempty"`
 }
 
 // Badge is a mark that staff gives a room, for a time.
@@ -133,11 +135,13 @@ func (r *Room) BadgesTurnAt() (next time.Time) {
 // Extended reports whether the extension differs from what was loaded.
 func (r *Room) Extended() bool {
 	a, b := &r.Extension, &r.extension
-	return a.Announcement != b.Announcement || a.Pinned != b.Pinned || !slices.Equal(a.Badges, b.Badges)
+	return a.Announcement != b.Announcement || a.Pinned != b.Pinned || !slices.Equal(a.Badges, b.Badges) || !slices.Equal(a.Widgets, b.Widgets)
 }
 
 // Empty reports whether nothing hangs in the room.
-func (e *Extension) Empty() bool { return e.Announcement == "" && e.Pinned == "" && len(e.Badges) == 0 }
+func (e *Extension) Empty() bool {
+	return e.Announcement == "" && e.Pinned == "" && len(e.Badges) == 0 && len(e.Widgets) == 0
+}
 
 // card is the extension as viewers see it.
 func (e *Extension) card() view.Extension {
@@ -147,12 +151,15 @@ func (e *Extension) card() view.Extension {
 			out.Badges = append(out.Badges, b.Name)
 		}
 	}
+	for _, w := range e.Widgets {
+		out.Widgets = append(out.Widgets, view.Widget{Name: w.Name, Type: w.Type, Version: w.Version, Value: w.Value})
+	}
 	return out
 }
 
 func (e *Extension) clone() Extension {
 	out := *e
-	out.Badges = slices.Clone(e.Badges)
+	out.Badges, out.Widgets = slices.Clone(e.Badges), slices.Clone(e.Widgets)
 	return out
 }
 

@@ -1,6 +1,6 @@
 // Package room decides what is true of a room and what may happen to it.
 //
-// One file per story: create.go, edit.go, live.go, control.go, extension.go, people.go, rules.go, key.go,
+// One file per story: create.go, edit.go, live.go, control.go, extension.go, widget.go, people.go, rules.go, key.go,
 // area.go. Every story is a
 // method that takes the time and all ids as parameters, either changes the aggregate
 // and records events, or returns a fault and changes nothing. The package is pure: no
@@ -167,6 +167,6 @@ func (r *Room) Columns() []string {
 // columnOf maps the card's field names to columns where they differ; to none where the field is a row of its own. A
 // session's start is the session's own.
 var columnOf = map[string]string{
-	"control": "", "extension.announcement": "", "extension.pinned": "", "extension.badges": "",
+	"control": "", "extension.announcement": "", "extension.pinned": "", "extension.badges": "", "extension.widgets": "",
 	"live.status": "live_status", "live.session_id": "session_id", "live.epoch": "epoch", "live.started_at": "session_id",
 }

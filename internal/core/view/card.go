@@ -94,6 +94,8 @@ type Extension struct {
 	Announcement string
 	Pinned       string
 	Badges       []string
+	// Widgets are ordered by name, each name once.
+	Widgets []Widget
 }
 
 // Audience is the counted part of a card, C-owned.

@@ -26,5 +26,6 @@ func Diff(a, b *RoomCard) []string {
 	note(a.Extension.Announcement != b.Extension.Announcement, "extension.announcement")
 	note(a.Extension.Pinned != b.Extension.Pinned, "extension.pinned")
 	note(!slices.Equal(a.Extension.Badges, b.Extension.Badges), "extension.badges")
+	note(!slices.Equal(a.Extension.Widgets, b.Extension.Widgets), "extension.widgets")
 	return out
 }

@@ -30,7 +30,9 @@ func (c *RoomCard) AppendJSON(b []byte) []byte {
 	b = AppendString(append(b, `,"pinned":`...), c.Extension.Pinned)
 	b = AppendStrings(append(b, `,"badges":`...), c.Extension.Badges)
 
-	b = c.Audience.AppendJSON(append(b, `,"widgets":{}}`+audienceName...))
+	b = appendWidgets(append(b, `,"widgets":`...), c.Extension.Widgets)
+
+	b = c.Audience.AppendJSON(append(b, `}`+audienceName...))
 
 	b = appendID(append(b, `,"version":`...), int64(c.Version))
 	b = AppendTime(append(b, `,"updated_at":`...), c.UpdatedAt)
@@ -81,12 +83,11 @@ func AppendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, "null"...)
 	}
-	t = t.UTC()
-	layout := `"2006-01-02T15:04:05.000Z"`
-	if t.Nanosecond() < int(time.Millisecond) {
-		layout = `"2006-01-02T15:04:05Z"`
+	b = t.UTC().AppendFormat(append(b, '"'), time.RFC3339) // the layout that package time knows by heart
+	if ms := t.Nanosecond() / int(time.Millisecond); ms > 0 {
+		b = append(b[:len(b)-len("Z")], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 	}
-	return t.AppendFormat(b, layout)
+	return append(b, '"')
 }
 
 // AppendStrings appends a JSON array of strings.

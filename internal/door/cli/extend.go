@@ -13,6 +13,7 @@ type extendCmd struct {
 	Announce extendAnnounce `cmd:"" help:"Put up an announcement, or take it down."`
 	Pin      extendPin      `cmd:"" help:"Pin a message, or take it down."`
 	Badge    badgeCmd       `cmd:"" help:"Badges of a room: granted by staff, shown in their windows."`
+	Widget   widgetCmd      `cmd:"" help:"Typed widgets of a room, and the registry of their types."`
 }
 
 type extendShow struct {
@@ -91,7 +92,8 @@ func (s *session) extension(x *greenroom.Extension, err error) error {
 	}
 	shown := x.GetRoom().GetExtension()
 	return s.facts("room", num(x.GetRoom().GetId()), "announcement", orDash(shown.GetAnnouncement()), "pinned", orDash(shown.GetPinned()),
-		"badges", orDash(strings.Join(badges, ", ")), "version", num(x.GetRoom().GetVersion()))
+		"badges", orDash(strings.Join(badges, ", ")),
+		"widgets", orDash(widgetWords(shown.GetWidgets())), "version", num(x.GetRoom().GetVersion()))
 }
 
 func badgeWords(b *greenroom.Badge) string {

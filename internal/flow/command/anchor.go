@@ -36,6 +36,8 @@ type Config struct {
 	Audience Audience
 	// TwoPersonAbove is how many viewers a room may have for one person alone to intervene; 0: any number.
 	TwoPersonAbove int64
+	// Schemas judges the values of widgets; needed by who puts any.
+	Schemas Schemas
 }
 
 // DefaultTerms are those of the contract.
@@ -51,11 +53,12 @@ type Anchor struct {
 
 	audience  Audience // nil: nobody can say
 	twoPerson int64
+	schemas   Schemas
 }
 
 // NewAnchor wires the commands; Clock, Random and Terms have defaults.
 func NewAnchor(c Config) *Anchor {
-	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms, audience: c.Audience, twoPerson: c.TwoPersonAbove}
+	a := &Anchor{store: c.Store, ids: c.IDs, clock: c.Clock, random: c.Random, terms: c.Terms, audience: c.Audience, twoPerson: c.TwoPersonAbove, schemas: c.Schemas}
 	if a.clock == nil {
 		a.clock = time.Now
 	}

@@ -48,6 +48,10 @@ type Reader interface {
 	Proposals(open bool, now time.Time, before ident.ProposalID, limit int) ([]*room.Proposal, error)
 	// ExtensionDue lists rooms that have a badge whose window begins or ends at or before now.
 	ExtensionDue(now time.Time, limit int) ([]ident.RoomID, error)
+	// WidgetType finds one, retired or not (WIDGET_TYPE_NOT_FOUND).
+	WidgetType(name string) (*room.WidgetType, error)
+	// WidgetTypes are all of them, by name.
+	WidgetTypes() ([]*room.WidgetType, error)
 	// Schedule loads what is planned in a room; empty for a room that plans nothing.
 	Schedule(id ident.RoomID) (*room.Schedule, error)
 	// Schedules pages by room, above after, through those that plan anything; anchor 0 is everybody.
@@ -93,6 +97,8 @@ type Tx interface {
 	// SaveProposal writes a new proposal, or the verdict of one that is pending: of two verdicts at a time the second is
 	// PROPOSAL_CLOSED.
 	SaveProposal(role ownership.Role, p *room.Proposal) error
+	// SaveWidgetType writes a type over the version it was loaded at, else VERSION_CONFLICT.
+	SaveWidgetType(role ownership.Role, t *room.WidgetType) error
 	SaveKey(role ownership.Role, k room.Key) error
 	SaveAreaTree(role ownership.Role, t *room.AreaTree) error
 	// SavePeople writes the entries that changed; their event is the place's, and saved with it.
@@ -105,6 +111,15 @@ type Tx interface {
 	// Record puts an entry into the audit log with the transaction; behind which other, the store decides, at once or
 	// after the commit. Entries are never changed and never deleted.
 	Record(e *audit.Entry) error
+}
+
+// Schemas judges values by JSON Schema, from memory alone: it loads nothing that a schema names. Its faults are
+// INVALID_ARGUMENT, whose field is schema or value with the JSON pointer to what is wrong. For any number of callers.
+type Schemas interface {
+	// Compile reports whether a schema can be used.
+	Compile(schema string) error
+	// Check judges a value, as encoding/json reads one.
+	Check(schema string, value map[string]any) error
 }
 
 // PlannedIn is what is planned in a room.

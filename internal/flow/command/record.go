@@ -131,6 +131,12 @@ func (rec *recorder) SaveProposal(role ownership.Role, p *room.Proposal) error {
 	return rec.Tx.SaveProposal(role, p)
 }
 
+// SaveWidgetType is Tx.
+func (rec *recorder) SaveWidgetType(role ownership.Role, t *room.WidgetType) error {
+	rec.add(t.Changes())
+	return rec.Tx.SaveWidgetType(role, t)
+}
+
 // SaveKey is Tx.
 func (rec *recorder) SaveKey(role ownership.Role, k room.Key) error {
 	rec.room = k.Room

@@ -66,6 +66,7 @@ func Rooms(t *testing.T, open func(t *testing.T) RoomsLevers) {
 
 		{"due sessions are found by lease and by grace", findsDue},
 		{"interventions are kept, found by their end and by the strongest", keepsControl},
+		{"widgets and their types are kept", keepsWidgets},
 		{"proposals are kept, and decided once", keepsProposals},
 		{"extensions are kept, and found by the windows of their badges", keepsExtension},
 		{"people are kept, and found by user, by kind and by what is due", keepsPeople},

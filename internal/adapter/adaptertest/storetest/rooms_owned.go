@@ -14,8 +14,6 @@ import (
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
-var roles = []ownership.Role{ownership.XAnchor, ownership.XRoomManagement, ownership.XRoomExtend, ownership.XRoom, ownership.Watch}
-
 // ownedColumns walks the ownership table: a write that moves a column is refused to every role
 // but its owner. A new row of the table without a write here fails the test.
 func ownedColumns(t *testing.T, w *roomsWorld) {
@@ -39,7 +37,7 @@ func ownedColumns(t *testing.T, w *roomsWorld) {
 			t.Errorf("%s.%s is in the ownership table, and no write of the suite moves it", c.Entity, c.Name)
 			continue
 		}
-		for _, r := range roles {
+		for _, r := range ownership.Roles {
 			if r == c.Owner {
 				continue
 			}
@@ -143,5 +141,6 @@ func ownedWrites(w *roomsWorld, idle, live ident.RoomID, key room.Key) map[strin
 		"area.id":               area, "area.parent_id": area, "area.name": area,
 	}
 	maps.Copy(out, ownedPeople(w, idle))
+	maps.Copy(out, registers(w))
 	return out
 }

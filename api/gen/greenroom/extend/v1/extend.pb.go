@@ -1,4 +1,4 @@
-// What hangs in a room beside the stream (role xroom-extend): announcement, pinned message, badges.
+// What hangs in a room beside the stream (role xroom-extend): announcement, pinned message, badges, widgets.
 //
 // It understands the headers of every write: Idempotency-Key, If-Match with the room's version, traceparent.
 
@@ -16,6 +16,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -435,11 +436,504 @@ func (x *RevokeBadgeRequest) GetName() string {
 	return ""
 }
 
+type PutWidgetRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// A name of the registry.
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// What the type's schema allows; at most 2 KiB as JSON. Numbers are doubles: a longer integer goes as a string.
+	Value *structpb.Struct `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// The version the widget has to be at; 0: any.
+	ExpectedVersion int64 `protobuf:"varint,5,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PutWidgetRequest) Reset() {
+	*x = PutWidgetRequest{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutWidgetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutWidgetRequest) ProtoMessage() {}
+
+func (x *PutWidgetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutWidgetRequest.ProtoReflect.Descriptor instead.
+func (*PutWidgetRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PutWidgetRequest) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *PutWidgetRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PutWidgetRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *PutWidgetRequest) GetValue() *structpb.Struct {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *PutWidgetRequest) GetExpectedVersion() int64 {
+	if x != nil {
+		return x.ExpectedVersion
+	}
+	return 0
+}
+
+type RemoveWidgetRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	RoomId int64                  `protobuf:"varint,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The version the widget has to be at; 0: any.
+	ExpectedVersion int64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *RemoveWidgetRequest) Reset() {
+	*x = RemoveWidgetRequest{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveWidgetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveWidgetRequest) ProtoMessage() {}
+
+func (x *RemoveWidgetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveWidgetRequest.ProtoReflect.Descriptor instead.
+func (*RemoveWidgetRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RemoveWidgetRequest) GetRoomId() int64 {
+	if x != nil {
+		return x.RoomId
+	}
+	return 0
+}
+
+func (x *RemoveWidgetRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RemoveWidgetRequest) GetExpectedVersion() int64 {
+	if x != nil {
+		return x.ExpectedVersion
+	}
+	return 0
+}
+
+// WidgetType says what values the widgets of a kind may have.
+type WidgetType struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Counts the changes of the type, from 1; If-Match of a change is this one.
+	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// JSON Schema, draft 2020-12 unless it says which. It refers to nothing; at most 16 KiB.
+	Schema *structpb.Struct `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Widgets of a retired type stay where they are, and take no new value.
+	Retired       bool                   `protobuf:"varint,4,opt,name=retired,proto3" json:"retired,omitempty"`
+	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	ChangedBy     string                 `protobuf:"bytes,6,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WidgetType) Reset() {
+	*x = WidgetType{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WidgetType) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WidgetType) ProtoMessage() {}
+
+func (x *WidgetType) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WidgetType.ProtoReflect.Descriptor instead.
+func (*WidgetType) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WidgetType) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WidgetType) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *WidgetType) GetSchema() *structpb.Struct {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+func (x *WidgetType) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
+}
+
+func (x *WidgetType) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *WidgetType) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+type WidgetTypeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          *WidgetType            `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WidgetTypeResponse) Reset() {
+	*x = WidgetTypeResponse{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WidgetTypeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WidgetTypeResponse) ProtoMessage() {}
+
+func (x *WidgetTypeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WidgetTypeResponse.ProtoReflect.Descriptor instead.
+func (*WidgetTypeResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WidgetTypeResponse) GetType() *WidgetType {
+	if x != nil {
+		return x.Type
+	}
+	return nil
+}
+
+type ListWidgetTypesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWidgetTypesRequest) Reset() {
+	*x = ListWidgetTypesRequest{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWidgetTypesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWidgetTypesRequest) ProtoMessage() {}
+
+func (x *ListWidgetTypesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWidgetTypesRequest.ProtoReflect.Descriptor instead.
+func (*ListWidgetTypesRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{11}
+}
+
+type ListWidgetTypesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By name, at most 100, retired ones among them.
+	Types         []*WidgetType `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWidgetTypesResponse) Reset() {
+	*x = ListWidgetTypesResponse{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWidgetTypesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWidgetTypesResponse) ProtoMessage() {}
+
+func (x *ListWidgetTypesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWidgetTypesResponse.ProtoReflect.Descriptor instead.
+func (*ListWidgetTypesResponse) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListWidgetTypesResponse) GetTypes() []*WidgetType {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+type GetWidgetTypeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWidgetTypeRequest) Reset() {
+	*x = GetWidgetTypeRequest{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWidgetTypeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWidgetTypeRequest) ProtoMessage() {}
+
+func (x *GetWidgetTypeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWidgetTypeRequest.ProtoReflect.Descriptor instead.
+func (*GetWidgetTypeRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetWidgetTypeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type PutWidgetTypeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Schema        *structpb.Struct       `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutWidgetTypeRequest) Reset() {
+	*x = PutWidgetTypeRequest{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutWidgetTypeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutWidgetTypeRequest) ProtoMessage() {}
+
+func (x *PutWidgetTypeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutWidgetTypeRequest.ProtoReflect.Descriptor instead.
+func (*PutWidgetTypeRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PutWidgetTypeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PutWidgetTypeRequest) GetSchema() *structpb.Struct {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+type RetireWidgetTypeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireWidgetTypeRequest) Reset() {
+	*x = RetireWidgetTypeRequest{}
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireWidgetTypeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireWidgetTypeRequest) ProtoMessage() {}
+
+func (x *RetireWidgetTypeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_extend_v1_extend_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireWidgetTypeRequest.ProtoReflect.Descriptor instead.
+func (*RetireWidgetTypeRequest) Descriptor() ([]byte, []int) {
+	return file_greenroom_extend_v1_extend_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RetireWidgetTypeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_greenroom_extend_v1_extend_proto protoreflect.FileDescriptor
 
 const file_greenroom_extend_v1_extend_proto_rawDesc = "" +
 	"\n" +
-	" greenroom/extend/v1/extend.proto\x12\x13greenroom.extend.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cgreenroom/room/v1/room.proto\"\xb2\x01\n" +
+	" greenroom/extend/v1/extend.proto\x12\x13greenroom.extend.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cgreenroom/room/v1/room.proto\"\xb2\x01\n" +
 	"\x05Badge\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
@@ -465,14 +959,52 @@ const file_greenroom_extend_v1_extend_proto_rawDesc = "" +
 	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"d\n" +
 	"\x12RevokeBadgeRequest\x12 \n" +
 	"\aroom_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06roomId\x12,\n" +
-	"\x04name\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name2\xcf\x05\n" +
+	"\x04name\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name\"\xfb\x01\n" +
+	"\x10PutWidgetRequest\x12 \n" +
+	"\aroom_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06roomId\x12,\n" +
+	"\x04name\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name\x12,\n" +
+	"\x04type\x18\x03 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04type\x125\n" +
+	"\x05value\x18\x04 \x01(\v2\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01R\x05value\x122\n" +
+	"\x10expected_version\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"\x99\x01\n" +
+	"\x13RemoveWidgetRequest\x12 \n" +
+	"\aroom_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06roomId\x12,\n" +
+	"\x04name\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name\x122\n" +
+	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"\xdf\x01\n" +
+	"\n" +
+	"WidgetType\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12/\n" +
+	"\x06schema\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x06schema\x12\x18\n" +
+	"\aretired\x18\x04 \x01(\bR\aretired\x129\n" +
+	"\n" +
+	"changed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x06 \x01(\tR\tchangedBy\"I\n" +
+	"\x12WidgetTypeResponse\x123\n" +
+	"\x04type\x18\x01 \x01(\v2\x1f.greenroom.extend.v1.WidgetTypeR\x04type\"\x18\n" +
+	"\x16ListWidgetTypesRequest\"P\n" +
+	"\x17ListWidgetTypesResponse\x125\n" +
+	"\x05types\x18\x01 \x03(\v2\x1f.greenroom.extend.v1.WidgetTypeR\x05types\"D\n" +
+	"\x14GetWidgetTypeRequest\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name\"}\n" +
+	"\x14PutWidgetTypeRequest\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name\x127\n" +
+	"\x06schema\x18\x02 \x01(\v2\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01R\x06schema\"G\n" +
+	"\x17RetireWidgetTypeRequest\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,24}$R\x04name2\xa1\f\n" +
 	"\rExtendService\x12\x8a\x01\n" +
 	"\fGetExtension\x12(.greenroom.extend.v1.GetExtensionRequest\x1a&.greenroom.extend.v1.ExtensionResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/rooms/{room_id}/extension\x90\x02\x01\x12\x93\x01\n" +
 	"\x0fSetAnnouncement\x12+.greenroom.extend.v1.SetAnnouncementRequest\x1a&.greenroom.extend.v1.ExtensionResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\x1a /v1/rooms/{room_id}/announcement\x12\x81\x01\n" +
 	"\tSetPinned\x12%.greenroom.extend.v1.SetPinnedRequest\x1a&.greenroom.extend.v1.ExtensionResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\x1a\x1a/v1/rooms/{room_id}/pinned\x12\x8a\x01\n" +
 	"\n" +
 	"GrantBadge\x12&.greenroom.extend.v1.GrantBadgeRequest\x1a&.greenroom.extend.v1.ExtensionResponse\",\x82\xd3\xe4\x93\x02&:\x01*\x1a!/v1/rooms/{room_id}/badges/{name}\x12\x89\x01\n" +
-	"\vRevokeBadge\x12'.greenroom.extend.v1.RevokeBadgeRequest\x1a&.greenroom.extend.v1.ExtensionResponse\")\x82\xd3\xe4\x93\x02#*!/v1/rooms/{room_id}/badges/{name}BIZGgithub.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1;extendv1b\x06proto3"
+	"\vRevokeBadge\x12'.greenroom.extend.v1.RevokeBadgeRequest\x1a&.greenroom.extend.v1.ExtensionResponse\")\x82\xd3\xe4\x93\x02#*!/v1/rooms/{room_id}/badges/{name}\x12\x89\x01\n" +
+	"\tPutWidget\x12%.greenroom.extend.v1.PutWidgetRequest\x1a&.greenroom.extend.v1.ExtensionResponse\"-\x82\xd3\xe4\x93\x02':\x01*\x1a\"/v1/rooms/{room_id}/widgets/{name}\x12\x8c\x01\n" +
+	"\fRemoveWidget\x12(.greenroom.extend.v1.RemoveWidgetRequest\x1a&.greenroom.extend.v1.ExtensionResponse\"*\x82\xd3\xe4\x93\x02$*\"/v1/rooms/{room_id}/widgets/{name}\x12\x89\x01\n" +
+	"\x0fListWidgetTypes\x12+.greenroom.extend.v1.ListWidgetTypesRequest\x1a,.greenroom.extend.v1.ListWidgetTypesResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/widget-types\x90\x02\x01\x12\x87\x01\n" +
+	"\rGetWidgetType\x12).greenroom.extend.v1.GetWidgetTypeRequest\x1a'.greenroom.extend.v1.WidgetTypeResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/widget-types/{name}\x90\x02\x01\x12\x87\x01\n" +
+	"\rPutWidgetType\x12).greenroom.extend.v1.PutWidgetTypeRequest\x1a'.greenroom.extend.v1.WidgetTypeResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/v1/widget-types/{name}\x12\x94\x01\n" +
+	"\x10RetireWidgetType\x12,.greenroom.extend.v1.RetireWidgetTypeRequest\x1a'.greenroom.extend.v1.WidgetTypeResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/widget-types/{name}:retireBIZGgithub.com/greenroomlive/greenroom/api/gen/greenroom/extend/v1;extendv1b\x06proto3"
 
 var (
 	file_greenroom_extend_v1_extend_proto_rawDescOnce sync.Once
@@ -486,40 +1018,68 @@ func file_greenroom_extend_v1_extend_proto_rawDescGZIP() []byte {
 	return file_greenroom_extend_v1_extend_proto_rawDescData
 }
 
-var file_greenroom_extend_v1_extend_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_greenroom_extend_v1_extend_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_greenroom_extend_v1_extend_proto_goTypes = []any{
-	(*Badge)(nil),                  // 0: greenroom.extend.v1.Badge
-	(*ExtensionResponse)(nil),      // 1: greenroom.extend.v1.ExtensionResponse
-	(*GetExtensionRequest)(nil),    // 2: greenroom.extend.v1.GetExtensionRequest
-	(*SetAnnouncementRequest)(nil), // 3: greenroom.extend.v1.SetAnnouncementRequest
-	(*SetPinnedRequest)(nil),       // 4: greenroom.extend.v1.SetPinnedRequest
-	(*GrantBadgeRequest)(nil),      // 5: greenroom.extend.v1.GrantBadgeRequest
-	(*RevokeBadgeRequest)(nil),     // 6: greenroom.extend.v1.RevokeBadgeRequest
-	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
-	(*v1.Room)(nil),                // 8: greenroom.room.v1.Room
+	(*Badge)(nil),                   // 0: greenroom.extend.v1.Badge
+	(*ExtensionResponse)(nil),       // 1: greenroom.extend.v1.ExtensionResponse
+	(*GetExtensionRequest)(nil),     // 2: greenroom.extend.v1.GetExtensionRequest
+	(*SetAnnouncementRequest)(nil),  // 3: greenroom.extend.v1.SetAnnouncementRequest
+	(*SetPinnedRequest)(nil),        // 4: greenroom.extend.v1.SetPinnedRequest
+	(*GrantBadgeRequest)(nil),       // 5: greenroom.extend.v1.GrantBadgeRequest
+	(*RevokeBadgeRequest)(nil),      // 6: greenroom.extend.v1.RevokeBadgeRequest
+	(*PutWidgetRequest)(nil),        // 7: greenroom.extend.v1.PutWidgetRequest
+	(*RemoveWidgetRequest)(nil),     // 8: greenroom.extend.v1.RemoveWidgetRequest
+	(*WidgetType)(nil),              // 9: greenroom.extend.v1.WidgetType
+	(*WidgetTypeResponse)(nil),      // 10: greenroom.extend.v1.WidgetTypeResponse
+	(*ListWidgetTypesRequest)(nil),  // 11: greenroom.extend.v1.ListWidgetTypesRequest
+	(*ListWidgetTypesResponse)(nil), // 12: greenroom.extend.v1.ListWidgetTypesResponse
+	(*GetWidgetTypeRequest)(nil),    // 13: greenroom.extend.v1.GetWidgetTypeRequest
+	(*PutWidgetTypeRequest)(nil),    // 14: greenroom.extend.v1.PutWidgetTypeRequest
+	(*RetireWidgetTypeRequest)(nil), // 15: greenroom.extend.v1.RetireWidgetTypeRequest
+	(*timestamppb.Timestamp)(nil),   // 16: google.protobuf.Timestamp
+	(*v1.Room)(nil),                 // 17: greenroom.room.v1.Room
+	(*structpb.Struct)(nil),         // 18: google.protobuf.Struct
 }
 var file_greenroom_extend_v1_extend_proto_depIdxs = []int32{
-	7,  // 0: greenroom.extend.v1.Badge.from:type_name -> google.protobuf.Timestamp
-	7,  // 1: greenroom.extend.v1.Badge.until:type_name -> google.protobuf.Timestamp
-	8,  // 2: greenroom.extend.v1.ExtensionResponse.room:type_name -> greenroom.room.v1.Room
+	16, // 0: greenroom.extend.v1.Badge.from:type_name -> google.protobuf.Timestamp
+	16, // 1: greenroom.extend.v1.Badge.until:type_name -> google.protobuf.Timestamp
+	17, // 2: greenroom.extend.v1.ExtensionResponse.room:type_name -> greenroom.room.v1.Room
 	0,  // 3: greenroom.extend.v1.ExtensionResponse.badges:type_name -> greenroom.extend.v1.Badge
-	7,  // 4: greenroom.extend.v1.GrantBadgeRequest.from:type_name -> google.protobuf.Timestamp
-	7,  // 5: greenroom.extend.v1.GrantBadgeRequest.until:type_name -> google.protobuf.Timestamp
-	2,  // 6: greenroom.extend.v1.ExtendService.GetExtension:input_type -> greenroom.extend.v1.GetExtensionRequest
-	3,  // 7: greenroom.extend.v1.ExtendService.SetAnnouncement:input_type -> greenroom.extend.v1.SetAnnouncementRequest
-	4,  // 8: greenroom.extend.v1.ExtendService.SetPinned:input_type -> greenroom.extend.v1.SetPinnedRequest
-	5,  // 9: greenroom.extend.v1.ExtendService.GrantBadge:input_type -> greenroom.extend.v1.GrantBadgeRequest
-	6,  // 10: greenroom.extend.v1.ExtendService.RevokeBadge:input_type -> greenroom.extend.v1.RevokeBadgeRequest
-	1,  // 11: greenroom.extend.v1.ExtendService.GetExtension:output_type -> greenroom.extend.v1.ExtensionResponse
-	1,  // 12: greenroom.extend.v1.ExtendService.SetAnnouncement:output_type -> greenroom.extend.v1.ExtensionResponse
-	1,  // 13: greenroom.extend.v1.ExtendService.SetPinned:output_type -> greenroom.extend.v1.ExtensionResponse
-	1,  // 14: greenroom.extend.v1.ExtendService.GrantBadge:output_type -> greenroom.extend.v1.ExtensionResponse
-	1,  // 15: greenroom.extend.v1.ExtendService.RevokeBadge:output_type -> greenroom.extend.v1.ExtensionResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	16, // 4: greenroom.extend.v1.GrantBadgeRequest.from:type_name -> google.protobuf.Timestamp
+	16, // 5: greenroom.extend.v1.GrantBadgeRequest.until:type_name -> google.protobuf.Timestamp
+	18, // 6: greenroom.extend.v1.PutWidgetRequest.value:type_name -> google.protobuf.Struct
+	18, // 7: greenroom.extend.v1.WidgetType.schema:type_name -> google.protobuf.Struct
+	16, // 8: greenroom.extend.v1.WidgetType.changed_at:type_name -> google.protobuf.Timestamp
+	9,  // 9: greenroom.extend.v1.WidgetTypeResponse.type:type_name -> greenroom.extend.v1.WidgetType
+	9,  // 10: greenroom.extend.v1.ListWidgetTypesResponse.types:type_name -> greenroom.extend.v1.WidgetType
+	18, // 11: greenroom.extend.v1.PutWidgetTypeRequest.schema:type_name -> google.protobuf.Struct
+	2,  // 12: greenroom.extend.v1.ExtendService.GetExtension:input_type -> greenroom.extend.v1.GetExtensionRequest
+	3,  // 13: greenroom.extend.v1.ExtendService.SetAnnouncement:input_type -> greenroom.extend.v1.SetAnnouncementRequest
+	4,  // 14: greenroom.extend.v1.ExtendService.SetPinned:input_type -> greenroom.extend.v1.SetPinnedRequest
+	5,  // 15: greenroom.extend.v1.ExtendService.GrantBadge:input_type -> greenroom.extend.v1.GrantBadgeRequest
+	6,  // 16: greenroom.extend.v1.ExtendService.RevokeBadge:input_type -> greenroom.extend.v1.RevokeBadgeRequest
+	7,  // 17: greenroom.extend.v1.ExtendService.PutWidget:input_type -> greenroom.extend.v1.PutWidgetRequest
+	8,  // 18: greenroom.extend.v1.ExtendService.RemoveWidget:input_type -> greenroom.extend.v1.RemoveWidgetRequest
+	11, // 19: greenroom.extend.v1.ExtendService.ListWidgetTypes:input_type -> greenroom.extend.v1.ListWidgetTypesRequest
+	13, // 20: greenroom.extend.v1.ExtendService.GetWidgetType:input_type -> greenroom.extend.v1.GetWidgetTypeRequest
+	14, // 21: greenroom.extend.v1.ExtendService.PutWidgetType:input_type -> greenroom.extend.v1.PutWidgetTypeRequest
+	15, // 22: greenroom.extend.v1.ExtendService.RetireWidgetType:input_type -> greenroom.extend.v1.RetireWidgetTypeRequest
+	1,  // 23: greenroom.extend.v1.ExtendService.GetExtension:output_type -> greenroom.extend.v1.ExtensionResponse
+	1,  // 24: greenroom.extend.v1.ExtendService.SetAnnouncement:output_type -> greenroom.extend.v1.ExtensionResponse
+	1,  // 25: greenroom.extend.v1.ExtendService.SetPinned:output_type -> greenroom.extend.v1.ExtensionResponse
+	1,  // 26: greenroom.extend.v1.ExtendService.GrantBadge:output_type -> greenroom.extend.v1.ExtensionResponse
+	1,  // 27: greenroom.extend.v1.ExtendService.RevokeBadge:output_type -> greenroom.extend.v1.ExtensionResponse
+	1,  // 28: greenroom.extend.v1.ExtendService.PutWidget:output_type -> greenroom.extend.v1.ExtensionResponse
+	1,  // 29: greenroom.extend.v1.ExtendService.RemoveWidget:output_type -> greenroom.extend.v1.ExtensionResponse
+	12, // 30: greenroom.extend.v1.ExtendService.ListWidgetTypes:output_type -> greenroom.extend.v1.ListWidgetTypesResponse
+	10, // 31: greenroom.extend.v1.ExtendService.GetWidgetType:output_type -> greenroom.extend.v1.WidgetTypeResponse
+	10, // 32: greenroom.extend.v1.ExtendService.PutWidgetType:output_type -> greenroom.extend.v1.WidgetTypeResponse
+	10, // 33: greenroom.extend.v1.ExtendService.RetireWidgetType:output_type -> greenroom.extend.v1.WidgetTypeResponse
+	23, // [23:34] is the sub-list for method output_type
+	12, // [12:23] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_extend_v1_extend_proto_init() }
@@ -533,7 +1093,7 @@ func file_greenroom_extend_v1_extend_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_extend_v1_extend_proto_rawDesc), len(file_greenroom_extend_v1_extend_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

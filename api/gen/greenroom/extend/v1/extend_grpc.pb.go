@@ -1,4 +1,4 @@
-// What hangs in a room beside the stream (role xroom-extend): announcement, pinned message, badges.
+// What hangs in a room beside the stream (role xroom-extend): announcement, pinned message, badges, widgets.
 //
 // It understands the headers of every write: Idempotency-Key, If-Match with the room's version, traceparent.
 
@@ -23,11 +23,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ExtendService_GetExtension_FullMethodName    = "/greenroom.extend.v1.ExtendService/GetExtension"
-	ExtendService_SetAnnouncement_FullMethodName = "/greenroom.extend.v1.ExtendService/SetAnnouncement"
-	ExtendService_SetPinned_FullMethodName       = "/greenroom.extend.v1.ExtendService/SetPinned"
-	ExtendService_GrantBadge_FullMethodName      = "/greenroom.extend.v1.ExtendService/GrantBadge"
-	ExtendService_RevokeBadge_FullMethodName     = "/greenroom.extend.v1.ExtendService/RevokeBadge"
+	ExtendService_GetExtension_FullMethodName     = "/greenroom.extend.v1.ExtendService/GetExtension"
+	ExtendService_SetAnnouncement_FullMethodName  = "/greenroom.extend.v1.ExtendService/SetAnnouncement"
+	ExtendService_SetPinned_FullMethodName        = "/greenroom.extend.v1.ExtendService/SetPinned"
+	ExtendService_GrantBadge_FullMethodName       = "/greenroom.extend.v1.ExtendService/GrantBadge"
+	ExtendService_RevokeBadge_FullMethodName      = "/greenroom.extend.v1.ExtendService/RevokeBadge"
+	ExtendService_PutWidget_FullMethodName        = "/greenroom.extend.v1.ExtendService/PutWidget"
+	ExtendService_RemoveWidget_FullMethodName     = "/greenroom.extend.v1.ExtendService/RemoveWidget"
+	ExtendService_ListWidgetTypes_FullMethodName  = "/greenroom.extend.v1.ExtendService/ListWidgetTypes"
+	ExtendService_GetWidgetType_FullMethodName    = "/greenroom.extend.v1.ExtendService/GetWidgetType"
+	ExtendService_PutWidgetType_FullMethodName    = "/greenroom.extend.v1.ExtendService/PutWidgetType"
+	ExtendService_RetireWidgetType_FullMethodName = "/greenroom.extend.v1.ExtendService/RetireWidgetType"
 )
 
 // ExtendServiceClient is the client API for ExtendService service.
@@ -44,6 +50,21 @@ type ExtendServiceClient interface {
 	GrantBadge(ctx context.Context, in *GrantBadgeRequest, opts ...grpc.CallOption) (*ExtensionResponse, error)
 	// A badge that the room does not have stays so. Scope staff or ops.
 	RevokeBadge(ctx context.Context, in *RevokeBadgeRequest, opts ...grpc.CallOption) (*ExtensionResponse, error)
+	// Hangs it up, or gives the one of the name another value. A room has at most 8, with 8 KiB of values together. A value
+	// that the type does not allow is INVALID_ARGUMENT: details.field is "value" with the JSON pointer to what is wrong.
+	// For the room's anchor, staff and ops.
+	PutWidget(ctx context.Context, in *PutWidgetRequest, opts ...grpc.CallOption) (*ExtensionResponse, error)
+	// A widget that the room does not have stays so. For the room's anchor, staff and ops.
+	RemoveWidget(ctx context.Context, in *RemoveWidgetRequest, opts ...grpc.CallOption) (*ExtensionResponse, error)
+	// The registry. Any scope.
+	ListWidgetTypes(ctx context.Context, in *ListWidgetTypesRequest, opts ...grpc.CallOption) (*ListWidgetTypesResponse, error)
+	// Any scope.
+	GetWidgetType(ctx context.Context, in *GetWidgetTypeRequest, opts ...grpc.CallOption) (*WidgetTypeResponse, error)
+	// Puts it into the registry, which has at most 100, or gives it another schema: widgets that hang keep their values. A
+	// retired type is in use again. Scope staff or ops.
+	PutWidgetType(ctx context.Context, in *PutWidgetTypeRequest, opts ...grpc.CallOption) (*WidgetTypeResponse, error)
+	// Scope staff or ops.
+	RetireWidgetType(ctx context.Context, in *RetireWidgetTypeRequest, opts ...grpc.CallOption) (*WidgetTypeResponse, error)
 }
 
 type extendServiceClient struct {
@@ -104,6 +125,66 @@ func (c *extendServiceClient) RevokeBadge(ctx context.Context, in *RevokeBadgeRe
 	return out, nil
 }
 
+func (c *extendServiceClient) PutWidget(ctx context.Context, in *PutWidgetRequest, opts ...grpc.CallOption) (*ExtensionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExtensionResponse)
+	err := c.cc.Invoke(ctx, ExtendService_PutWidget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *extendServiceClient) RemoveWidget(ctx context.Context, in *RemoveWidgetRequest, opts ...grpc.CallOption) (*ExtensionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExtensionResponse)
+	err := c.cc.Invoke(ctx, ExtendService_RemoveWidget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *extendServiceClient) ListWidgetTypes(ctx context.Context, in *ListWidgetTypesRequest, opts ...grpc.CallOption) (*ListWidgetTypesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListWidgetTypesResponse)
+	err := c.cc.Invoke(ctx, ExtendService_ListWidgetTypes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *extendServiceClient) GetWidgetType(ctx context.Context, in *GetWidgetTypeRequest, opts ...grpc.CallOption) (*WidgetTypeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WidgetTypeResponse)
+	err := c.cc.Invoke(ctx, ExtendService_GetWidgetType_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *extendServiceClient) PutWidgetType(ctx context.Context, in *PutWidgetTypeRequest, opts ...grpc.CallOption) (*WidgetTypeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WidgetTypeResponse)
+	err := c.cc.Invoke(ctx, ExtendService_PutWidgetType_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *extendServiceClient) RetireWidgetType(ctx context.Context, in *RetireWidgetTypeRequest, opts ...grpc.CallOption) (*WidgetTypeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WidgetTypeResponse)
+	err := c.cc.Invoke(ctx, ExtendService_RetireWidgetType_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ExtendServiceServer is the server API for ExtendService service.
 // All implementations must embed UnimplementedExtendServiceServer
 // for forward compatibility.
@@ -118,6 +199,21 @@ type ExtendServiceServer interface {
 	GrantBadge(context.Context, *GrantBadgeRequest) (*ExtensionResponse, error)
 	// A badge that the room does not have stays so. Scope staff or ops.
 	RevokeBadge(context.Context, *RevokeBadgeRequest) (*ExtensionResponse, error)
+	// Hangs it up, or gives the one of the name another value. A room has at most 8, with 8 KiB of values together. A value
+	// that the type does not allow is INVALID_ARGUMENT: details.field is "value" with the JSON pointer to what is wrong.
+	// For the room's anchor, staff and ops.
+	PutWidget(context.Context, *PutWidgetRequest) (*ExtensionResponse, error)
+	// A widget that the room does not have stays so. For the room's anchor, staff and ops.
+	RemoveWidget(context.Context, *RemoveWidgetRequest) (*ExtensionResponse, error)
+	// The registry. Any scope.
+	ListWidgetTypes(context.Context, *ListWidgetTypesRequest) (*ListWidgetTypesResponse, error)
+	// Any scope.
+	GetWidgetType(context.Context, *GetWidgetTypeRequest) (*WidgetTypeResponse, error)
+	// Puts it into the registry, which has at most 100, or gives it another schema: widgets that hang keep their values. A
+	// retired type is in use again. Scope staff or ops.
+	PutWidgetType(context.Context, *PutWidgetTypeRequest) (*WidgetTypeResponse, error)
+	// Scope staff or ops.
+	RetireWidgetType(context.Context, *RetireWidgetTypeRequest) (*WidgetTypeResponse, error)
 	mustEmbedUnimplementedExtendServiceServer()
 }
 
@@ -142,6 +238,24 @@ func (UnimplementedExtendServiceServer) GrantBadge(context.Context, *GrantBadgeR
 }
 func (UnimplementedExtendServiceServer) RevokeBadge(context.Context, *RevokeBadgeRequest) (*ExtensionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeBadge not implemented")
+}
+func (UnimplementedExtendServiceServer) PutWidget(context.Context, *PutWidgetRequest) (*ExtensionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutWidget not implemented")
+}
+func (UnimplementedExtendServiceServer) RemoveWidget(context.Context, *RemoveWidgetRequest) (*ExtensionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveWidget not implemented")
+}
+func (UnimplementedExtendServiceServer) ListWidgetTypes(context.Context, *ListWidgetTypesRequest) (*ListWidgetTypesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListWidgetTypes not implemented")
+}
+func (UnimplementedExtendServiceServer) GetWidgetType(context.Context, *GetWidgetTypeRequest) (*WidgetTypeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetWidgetType not implemented")
+}
+func (UnimplementedExtendServiceServer) PutWidgetType(context.Context, *PutWidgetTypeRequest) (*WidgetTypeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutWidgetType not implemented")
+}
+func (UnimplementedExtendServiceServer) RetireWidgetType(context.Context, *RetireWidgetTypeRequest) (*WidgetTypeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetireWidgetType not implemented")
 }
 func (UnimplementedExtendServiceServer) mustEmbedUnimplementedExtendServiceServer() {}
 func (UnimplementedExtendServiceServer) testEmbeddedByValue()                       {}
@@ -254,6 +368,114 @@ func _ExtendService_RevokeBadge_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ExtendService_PutWidget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutWidgetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExtendServiceServer).PutWidget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExtendService_PutWidget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExtendServiceServer).PutWidget(ctx, req.(*PutWidgetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ExtendService_RemoveWidget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveWidgetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExtendServiceServer).RemoveWidget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExtendService_RemoveWidget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExtendServiceServer).RemoveWidget(ctx, req.(*RemoveWidgetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ExtendService_ListWidgetTypes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListWidgetTypesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExtendServiceServer).ListWidgetTypes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExtendService_ListWidgetTypes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExtendServiceServer).ListWidgetTypes(ctx, req.(*ListWidgetTypesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ExtendService_GetWidgetType_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetWidgetTypeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExtendServiceServer).GetWidgetType(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExtendService_GetWidgetType_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExtendServiceServer).GetWidgetType(ctx, req.(*GetWidgetTypeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ExtendService_PutWidgetType_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutWidgetTypeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExtendServiceServer).PutWidgetType(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExtendService_PutWidgetType_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExtendServiceServer).PutWidgetType(ctx, req.(*PutWidgetTypeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ExtendService_RetireWidgetType_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetireWidgetTypeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExtendServiceServer).RetireWidgetType(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExtendService_RetireWidgetType_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExtendServiceServer).RetireWidgetType(ctx, req.(*RetireWidgetTypeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ExtendService_ServiceDesc is the grpc.ServiceDesc for ExtendService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -280,6 +502,30 @@ var ExtendService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeBadge",
 			Handler:    _ExtendService_RevokeBadge_Handler,
+		},
+		{
+			MethodName: "PutWidget",
+			Handler:    _ExtendService_PutWidget_Handler,
+		},
+		{
+			MethodName: "RemoveWidget",
+			Handler:    _ExtendService_RemoveWidget_Handler,
+		},
+		{
+			MethodName: "ListWidgetTypes",
+			Handler:    _ExtendService_ListWidgetTypes_Handler,
+		},
+		{
+			MethodName: "GetWidgetType",
+			Handler:    _ExtendService_GetWidgetType_Handler,
+		},
+		{
+			MethodName: "PutWidgetType",
+			Handler:    _ExtendService_PutWidgetType_Handler,
+		},
+		{
+			MethodName: "RetireWidgetType",
+			Handler:    _ExtendService_RetireWidgetType_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -414,11 +414,12 @@ func (x *Control) GetUntil() *timestamppb.Timestamp {
 
 // Extension is what the anchor hangs into the room.
 type Extension struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Announcement  string                      `protobuf:"bytes,1,opt,name=announcement,proto3" json:"announcement,omitempty"`
-	Pinned        string                      `protobuf:"bytes,2,opt,name=pinned,proto3" json:"pinned,omitempty"`
-	Badges        []string                    `protobuf:"bytes,3,rep,name=badges,proto3" json:"badges,omitempty"`
-	Widgets       map[string]*structpb.Struct `protobuf:"bytes,4,rep,name=widgets,proto3" json:"widgets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Announcement string                 `protobuf:"bytes,1,opt,name=announcement,proto3" json:"announcement,omitempty"`
+	Pinned       string                 `protobuf:"bytes,2,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	Badges       []string               `protobuf:"bytes,3,rep,name=badges,proto3" json:"badges,omitempty"`
+	// By name.
+	Widgets       map[string]*Widget `protobuf:"bytes,4,rep,name=widgets,proto3" json:"widgets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,9 +475,72 @@ func (x *Extension) GetBadges() []string {
 	return nil
 }
 
-func (x *Extension) GetWidgets() map[string]*structpb.Struct {
+func (x *Extension) GetWidgets() map[string]*Widget {
 	if x != nil {
 		return x.Widgets
+	}
+	return nil
+}
+
+// Widget is a typed value for players to draw: a poll, a countdown, a link.
+type Widget struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// That of the room when the widget changed last.
+	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// What the type's JSON Schema allows; at most 2 KiB as JSON.
+	Value         *structpb.Struct `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Widget) Reset() {
+	*x = Widget{}
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Widget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Widget) ProtoMessage() {}
+
+func (x *Widget) ProtoReflect() protoreflect.Message {
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Widget.ProtoReflect.Descriptor instead.
+func (*Widget) Descriptor() ([]byte, []int) {
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Widget) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Widget) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Widget) GetValue() *structpb.Struct {
+	if x != nil {
+		return x.Value
 	}
 	return nil
 }
@@ -493,7 +557,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[4]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +569,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[4]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +582,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{4}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Audience) GetOnline() int64 {
@@ -554,7 +618,7 @@ type Area struct {
 
 func (x *Area) Reset() {
 	*x = Area{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[5]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +630,7 @@ func (x *Area) String() string {
 func (*Area) ProtoMessage() {}
 
 func (x *Area) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[5]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +643,7 @@ func (x *Area) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Area.ProtoReflect.Descriptor instead.
 func (*Area) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{5}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Area) GetId() int64 {
@@ -647,7 +711,7 @@ type RoomEvent struct {
 
 func (x *RoomEvent) Reset() {
 	*x = RoomEvent{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[6]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +723,7 @@ func (x *RoomEvent) String() string {
 func (*RoomEvent) ProtoMessage() {}
 
 func (x *RoomEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[6]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +736,7 @@ func (x *RoomEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomEvent.ProtoReflect.Descriptor instead.
 func (*RoomEvent) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{6}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RoomEvent) GetId() string {
@@ -827,7 +891,7 @@ type GetRoomRequest struct {
 
 func (x *GetRoomRequest) Reset() {
 	*x = GetRoomRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[7]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +903,7 @@ func (x *GetRoomRequest) String() string {
 func (*GetRoomRequest) ProtoMessage() {}
 
 func (x *GetRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[7]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +916,7 @@ func (x *GetRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoomRequest.ProtoReflect.Descriptor instead.
 func (*GetRoomRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{7}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetRoomRequest) GetId() int64 {
@@ -878,7 +942,7 @@ type GetRoomResponse struct {
 
 func (x *GetRoomResponse) Reset() {
 	*x = GetRoomResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[8]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +954,7 @@ func (x *GetRoomResponse) String() string {
 func (*GetRoomResponse) ProtoMessage() {}
 
 func (x *GetRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[8]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +967,7 @@ func (x *GetRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoomResponse.ProtoReflect.Descriptor instead.
 func (*GetRoomResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{8}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetRoomResponse) GetRoom() *Room {
@@ -924,7 +988,7 @@ type BatchGetRoomsRequest struct {
 
 func (x *BatchGetRoomsRequest) Reset() {
 	*x = BatchGetRoomsRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[9]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1000,7 @@ func (x *BatchGetRoomsRequest) String() string {
 func (*BatchGetRoomsRequest) ProtoMessage() {}
 
 func (x *BatchGetRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[9]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1013,7 @@ func (x *BatchGetRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetRoomsRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{9}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BatchGetRoomsRequest) GetIds() []int64 {
@@ -976,7 +1040,7 @@ type BatchGetRoomsResponse struct {
 
 func (x *BatchGetRoomsResponse) Reset() {
 	*x = BatchGetRoomsResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[10]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1052,7 @@ func (x *BatchGetRoomsResponse) String() string {
 func (*BatchGetRoomsResponse) ProtoMessage() {}
 
 func (x *BatchGetRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[10]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1065,7 @@ func (x *BatchGetRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetRoomsResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{10}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BatchGetRoomsResponse) GetRooms() []*Room {
@@ -1028,7 +1092,7 @@ type ListAnchorRoomsRequest struct {
 
 func (x *ListAnchorRoomsRequest) Reset() {
 	*x = ListAnchorRoomsRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[11]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1104,7 @@ func (x *ListAnchorRoomsRequest) String() string {
 func (*ListAnchorRoomsRequest) ProtoMessage() {}
 
 func (x *ListAnchorRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[11]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1117,7 @@ func (x *ListAnchorRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnchorRoomsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnchorRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{11}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListAnchorRoomsRequest) GetAnchorId() int64 {
@@ -1079,7 +1143,7 @@ type ListAnchorRoomsResponse struct {
 
 func (x *ListAnchorRoomsResponse) Reset() {
 	*x = ListAnchorRoomsResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[12]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1155,7 @@ func (x *ListAnchorRoomsResponse) String() string {
 func (*ListAnchorRoomsResponse) ProtoMessage() {}
 
 func (x *ListAnchorRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[12]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1168,7 @@ func (x *ListAnchorRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnchorRoomsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnchorRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{12}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListAnchorRoomsResponse) GetRooms() []*Room {
@@ -1136,7 +1200,7 @@ type ListLiveRequest struct {
 
 func (x *ListLiveRequest) Reset() {
 	*x = ListLiveRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[13]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1212,7 @@ func (x *ListLiveRequest) String() string {
 func (*ListLiveRequest) ProtoMessage() {}
 
 func (x *ListLiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[13]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1225,7 @@ func (x *ListLiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLiveRequest.ProtoReflect.Descriptor instead.
 func (*ListLiveRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{13}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListLiveRequest) GetAreaId() int64 {
@@ -1229,7 +1293,7 @@ type ListLiveResponse struct {
 
 func (x *ListLiveResponse) Reset() {
 	*x = ListLiveResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[14]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1305,7 @@ func (x *ListLiveResponse) String() string {
 func (*ListLiveResponse) ProtoMessage() {}
 
 func (x *ListLiveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[14]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1318,7 @@ func (x *ListLiveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLiveResponse.ProtoReflect.Descriptor instead.
 func (*ListLiveResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{14}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListLiveResponse) GetRooms() []*Room {
@@ -1293,7 +1357,7 @@ type ListLiveIdsRequest struct {
 
 func (x *ListLiveIdsRequest) Reset() {
 	*x = ListLiveIdsRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1369,7 @@ func (x *ListLiveIdsRequest) String() string {
 func (*ListLiveIdsRequest) ProtoMessage() {}
 
 func (x *ListLiveIdsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[15]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1382,7 @@ func (x *ListLiveIdsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLiveIdsRequest.ProtoReflect.Descriptor instead.
 func (*ListLiveIdsRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{15}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{16}
 }
 
 type ListLiveIdsResponse struct {
@@ -1331,7 +1395,7 @@ type ListLiveIdsResponse struct {
 
 func (x *ListLiveIdsResponse) Reset() {
 	*x = ListLiveIdsResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1407,7 @@ func (x *ListLiveIdsResponse) String() string {
 func (*ListLiveIdsResponse) ProtoMessage() {}
 
 func (x *ListLiveIdsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[16]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1420,7 @@ func (x *ListLiveIdsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLiveIdsResponse.ProtoReflect.Descriptor instead.
 func (*ListLiveIdsResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{16}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListLiveIdsResponse) GetIds() []int64 {
@@ -1389,7 +1453,7 @@ type SearchRoomsRequest struct {
 
 func (x *SearchRoomsRequest) Reset() {
 	*x = SearchRoomsRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1465,7 @@ func (x *SearchRoomsRequest) String() string {
 func (*SearchRoomsRequest) ProtoMessage() {}
 
 func (x *SearchRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[17]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1478,7 @@ func (x *SearchRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRoomsRequest.ProtoReflect.Descriptor instead.
 func (*SearchRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{17}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SearchRoomsRequest) GetQ() string {
@@ -1480,7 +1544,7 @@ type SearchRoomsResponse struct {
 
 func (x *SearchRoomsResponse) Reset() {
 	*x = SearchRoomsResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[18]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1492,7 +1556,7 @@ func (x *SearchRoomsResponse) String() string {
 func (*SearchRoomsResponse) ProtoMessage() {}
 
 func (x *SearchRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[18]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1505,7 +1569,7 @@ func (x *SearchRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRoomsResponse.ProtoReflect.Descriptor instead.
 func (*SearchRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{18}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SearchRoomsResponse) GetRooms() []*Room {
@@ -1542,7 +1606,7 @@ type ListSoonRequest struct {
 
 func (x *ListSoonRequest) Reset() {
 	*x = ListSoonRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1618,7 @@ func (x *ListSoonRequest) String() string {
 func (*ListSoonRequest) ProtoMessage() {}
 
 func (x *ListSoonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[19]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1631,7 @@ func (x *ListSoonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSoonRequest.ProtoReflect.Descriptor instead.
 func (*ListSoonRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{19}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListSoonRequest) GetPageSize() int32 {
@@ -1596,7 +1660,7 @@ type ListSoonResponse struct {
 
 func (x *ListSoonResponse) Reset() {
 	*x = ListSoonResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1672,7 @@ func (x *ListSoonResponse) String() string {
 func (*ListSoonResponse) ProtoMessage() {}
 
 func (x *ListSoonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[20]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1685,7 @@ func (x *ListSoonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSoonResponse.ProtoReflect.Descriptor instead.
 func (*ListSoonResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{20}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListSoonResponse) GetBroadcasts() []*Occurrence {
@@ -1657,7 +1721,7 @@ type GetAudienceRequest struct {
 
 func (x *GetAudienceRequest) Reset() {
 	*x = GetAudienceRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1733,7 @@ func (x *GetAudienceRequest) String() string {
 func (*GetAudienceRequest) ProtoMessage() {}
 
 func (x *GetAudienceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[21]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1746,7 @@ func (x *GetAudienceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAudienceRequest.ProtoReflect.Descriptor instead.
 func (*GetAudienceRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{21}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetAudienceRequest) GetRoomId() int64 {
@@ -1754,7 +1818,7 @@ type GetAudienceResponse struct {
 
 func (x *GetAudienceResponse) Reset() {
 	*x = GetAudienceResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1830,7 @@ func (x *GetAudienceResponse) String() string {
 func (*GetAudienceResponse) ProtoMessage() {}
 
 func (x *GetAudienceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[22]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1843,7 @@ func (x *GetAudienceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAudienceResponse.ProtoReflect.Descriptor instead.
 func (*GetAudienceResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{22}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetAudienceResponse) GetRoomId() int64 {
@@ -1875,7 +1939,7 @@ type AudiencePoint struct {
 
 func (x *AudiencePoint) Reset() {
 	*x = AudiencePoint{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +1951,7 @@ func (x *AudiencePoint) String() string {
 func (*AudiencePoint) ProtoMessage() {}
 
 func (x *AudiencePoint) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[23]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +1964,7 @@ func (x *AudiencePoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudiencePoint.ProtoReflect.Descriptor instead.
 func (*AudiencePoint) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{23}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AudiencePoint) GetMinute() *timestamppb.Timestamp {
@@ -1953,7 +2017,7 @@ type ListAreasRequest struct {
 
 func (x *ListAreasRequest) Reset() {
 	*x = ListAreasRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2029,7 @@ func (x *ListAreasRequest) String() string {
 func (*ListAreasRequest) ProtoMessage() {}
 
 func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[24]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2042,7 @@ func (x *ListAreasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasRequest.ProtoReflect.Descriptor instead.
 func (*ListAreasRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{24}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{25}
 }
 
 type ListAreasResponse struct {
@@ -1990,7 +2054,7 @@ type ListAreasResponse struct {
 
 func (x *ListAreasResponse) Reset() {
 	*x = ListAreasResponse{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[25]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2066,7 @@ func (x *ListAreasResponse) String() string {
 func (*ListAreasResponse) ProtoMessage() {}
 
 func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[25]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2079,7 @@ func (x *ListAreasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAreasResponse.ProtoReflect.Descriptor instead.
 func (*ListAreasResponse) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{25}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListAreasResponse) GetAreas() []*Area {
@@ -2039,7 +2103,7 @@ type WatchFeedRequest struct {
 
 func (x *WatchFeedRequest) Reset() {
 	*x = WatchFeedRequest{}
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[26]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2115,7 @@ func (x *WatchFeedRequest) String() string {
 func (*WatchFeedRequest) ProtoMessage() {}
 
 func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_greenroom_room_v1_room_proto_msgTypes[26]
+	mi := &file_greenroom_room_v1_room_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2128,7 @@ func (x *WatchFeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchFeedRequest.ProtoReflect.Descriptor instead.
 func (*WatchFeedRequest) Descriptor() ([]byte, []int) {
-	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{26}
+	return file_greenroom_room_v1_room_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WatchFeedRequest) GetAfter() int64 {
@@ -2133,15 +2197,19 @@ const file_greenroom_room_v1_room_proto_rawDesc = "" +
 	"\n" +
 	"\x06LOCKED\x10\x03\x12\n" +
 	"\n" +
-	"\x06HIDDEN\x10\x04\"\xf9\x01\n" +
+	"\x06HIDDEN\x10\x04\"\xfb\x01\n" +
 	"\tExtension\x12\"\n" +
 	"\fannouncement\x18\x01 \x01(\tR\fannouncement\x12\x16\n" +
 	"\x06pinned\x18\x02 \x01(\tR\x06pinned\x12\x16\n" +
 	"\x06badges\x18\x03 \x03(\tR\x06badges\x12C\n" +
-	"\awidgets\x18\x04 \x03(\v2).greenroom.room.v1.Extension.WidgetsEntryR\awidgets\x1aS\n" +
+	"\awidgets\x18\x04 \x03(\v2).greenroom.room.v1.Extension.WidgetsEntryR\awidgets\x1aU\n" +
 	"\fWidgetsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
-	"\x05value\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x05value:\x028\x01\"L\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.greenroom.room.v1.WidgetR\x05value:\x028\x01\"e\n" +
+	"\x06Widget\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12-\n" +
+	"\x05value\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x05value\"L\n" +
 	"\bAudience\x12\x16\n" +
 	"\x06online\x18\x01 \x01(\x03R\x06online\x12\x12\n" +
 	"\x04peak\x18\x02 \x01(\x03R\x04peak\x12\x14\n" +
@@ -2292,7 +2360,7 @@ func file_greenroom_room_v1_room_proto_rawDescGZIP() []byte {
 }
 
 var file_greenroom_room_v1_room_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_greenroom_room_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(Live_Status)(0),                // 0: greenroom.room.v1.Live.Status
 	(Control_State)(0),              // 1: greenroom.room.v1.Control.State
@@ -2300,97 +2368,99 @@ var file_greenroom_room_v1_room_proto_goTypes = []any{
 	(*Live)(nil),                    // 3: greenroom.room.v1.Live
 	(*Control)(nil),                 // 4: greenroom.room.v1.Control
 	(*Extension)(nil),               // 5: greenroom.room.v1.Extension
-	(*Audience)(nil),                // 6: greenroom.room.v1.Audience
-	(*Area)(nil),                    // 7: greenroom.room.v1.Area
-	(*RoomEvent)(nil),               // 8: greenroom.room.v1.RoomEvent
-	(*GetRoomRequest)(nil),          // 9: greenroom.room.v1.GetRoomRequest
-	(*GetRoomResponse)(nil),         // 10: greenroom.room.v1.GetRoomResponse
-	(*BatchGetRoomsRequest)(nil),    // 11: greenroom.room.v1.BatchGetRoomsRequest
-	(*BatchGetRoomsResponse)(nil),   // 12: greenroom.room.v1.BatchGetRoomsResponse
-	(*ListAnchorRoomsRequest)(nil),  // 13: greenroom.room.v1.ListAnchorRoomsRequest
-	(*ListAnchorRoomsResponse)(nil), // 14: greenroom.room.v1.ListAnchorRoomsResponse
-	(*ListLiveRequest)(nil),         // 15: greenroom.room.v1.ListLiveRequest
-	(*ListLiveResponse)(nil),        // 16: greenroom.room.v1.ListLiveResponse
-	(*ListLiveIdsRequest)(nil),      // 17: greenroom.room.v1.ListLiveIdsRequest
-	(*ListLiveIdsResponse)(nil),     // 18: greenroom.room.v1.ListLiveIdsResponse
-	(*SearchRoomsRequest)(nil),      // 19: greenroom.room.v1.SearchRoomsRequest
-	(*SearchRoomsResponse)(nil),     // 20: greenroom.room.v1.SearchRoomsResponse
-	(*ListSoonRequest)(nil),         // 21: greenroom.room.v1.ListSoonRequest
-	(*ListSoonResponse)(nil),        // 22: greenroom.room.v1.ListSoonResponse
-	(*GetAudienceRequest)(nil),      // 23: greenroom.room.v1.GetAudienceRequest
-	(*GetAudienceResponse)(nil),     // 24: greenroom.room.v1.GetAudienceResponse
-	(*AudiencePoint)(nil),           // 25: greenroom.room.v1.AudiencePoint
-	(*ListAreasRequest)(nil),        // 26: greenroom.room.v1.ListAreasRequest
-	(*ListAreasResponse)(nil),       // 27: greenroom.room.v1.ListAreasResponse
-	(*WatchFeedRequest)(nil),        // 28: greenroom.room.v1.WatchFeedRequest
-	nil,                             // 29: greenroom.room.v1.Extension.WidgetsEntry
-	(*timestamppb.Timestamp)(nil),   // 30: google.protobuf.Timestamp
-	(*Detail)(nil),                  // 31: greenroom.room.v1.Detail
-	(*fieldmaskpb.FieldMask)(nil),   // 32: google.protobuf.FieldMask
-	(*Occurrence)(nil),              // 33: greenroom.room.v1.Occurrence
-	(*structpb.Struct)(nil),         // 34: google.protobuf.Struct
+	(*Widget)(nil),                  // 6: greenroom.room.v1.Widget
+	(*Audience)(nil),                // 7: greenroom.room.v1.Audience
+	(*Area)(nil),                    // 8: greenroom.room.v1.Area
+	(*RoomEvent)(nil),               // 9: greenroom.room.v1.RoomEvent
+	(*GetRoomRequest)(nil),          // 10: greenroom.room.v1.GetRoomRequest
+	(*GetRoomResponse)(nil),         // 11: greenroom.room.v1.GetRoomResponse
+	(*BatchGetRoomsRequest)(nil),    // 12: greenroom.room.v1.BatchGetRoomsRequest
+	(*BatchGetRoomsResponse)(nil),   // 13: greenroom.room.v1.BatchGetRoomsResponse
+	(*ListAnchorRoomsRequest)(nil),  // 14: greenroom.room.v1.ListAnchorRoomsRequest
+	(*ListAnchorRoomsResponse)(nil), // 15: greenroom.room.v1.ListAnchorRoomsResponse
+	(*ListLiveRequest)(nil),         // 16: greenroom.room.v1.ListLiveRequest
+	(*ListLiveResponse)(nil),        // 17: greenroom.room.v1.ListLiveResponse
+	(*ListLiveIdsRequest)(nil),      // 18: greenroom.room.v1.ListLiveIdsRequest
+	(*ListLiveIdsResponse)(nil),     // 19: greenroom.room.v1.ListLiveIdsResponse
+	(*SearchRoomsRequest)(nil),      // 20: greenroom.room.v1.SearchRoomsRequest
+	(*SearchRoomsResponse)(nil),     // 21: greenroom.room.v1.SearchRoomsResponse
+	(*ListSoonRequest)(nil),         // 22: greenroom.room.v1.ListSoonRequest
+	(*ListSoonResponse)(nil),        // 23: greenroom.room.v1.ListSoonResponse
+	(*GetAudienceRequest)(nil),      // 24: greenroom.room.v1.GetAudienceRequest
+	(*GetAudienceResponse)(nil),     // 25: greenroom.room.v1.GetAudienceResponse
+	(*AudiencePoint)(nil),           // 26: greenroom.room.v1.AudiencePoint
+	(*ListAreasRequest)(nil),        // 27: greenroom.room.v1.ListAreasRequest
+	(*ListAreasResponse)(nil),       // 28: greenroom.room.v1.ListAreasResponse
+	(*WatchFeedRequest)(nil),        // 29: greenroom.room.v1.WatchFeedRequest
+	nil,                             // 30: greenroom.room.v1.Extension.WidgetsEntry
+	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),         // 32: google.protobuf.Struct
+	(*Detail)(nil),                  // 33: greenroom.room.v1.Detail
+	(*fieldmaskpb.FieldMask)(nil),   // 34: google.protobuf.FieldMask
+	(*Occurrence)(nil),              // 35: greenroom.room.v1.Occurrence
 }
 var file_greenroom_room_v1_room_proto_depIdxs = []int32{
 	3,  // 0: greenroom.room.v1.Room.live:type_name -> greenroom.room.v1.Live
 	4,  // 1: greenroom.room.v1.Room.control:type_name -> greenroom.room.v1.Control
 	5,  // 2: greenroom.room.v1.Room.extension:type_name -> greenroom.room.v1.Extension
-	6,  // 3: greenroom.room.v1.Room.audience:type_name -> greenroom.room.v1.Audience
-	30, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
+	7,  // 3: greenroom.room.v1.Room.audience:type_name -> greenroom.room.v1.Audience
+	31, // 4: greenroom.room.v1.Room.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 5: greenroom.room.v1.Live.status:type_name -> greenroom.room.v1.Live.Status
-	30, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
+	31, // 6: greenroom.room.v1.Live.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 7: greenroom.room.v1.Control.state:type_name -> greenroom.room.v1.Control.State
-	30, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
-	29, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
-	7,  // 10: greenroom.room.v1.Area.children:type_name -> greenroom.room.v1.Area
-	2,  // 11: greenroom.room.v1.RoomEvent.snapshot:type_name -> greenroom.room.v1.Room
-	30, // 12: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	30, // 13: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
-	30, // 14: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
-	7,  // 15: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
-	31, // 16: greenroom.room.v1.RoomEvent.detail:type_name -> greenroom.room.v1.Detail
-	32, // 17: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 18: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
-	32, // 19: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 20: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	32, // 21: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 22: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	32, // 23: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 24: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
-	32, // 25: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 26: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
-	33, // 27: greenroom.room.v1.ListSoonResponse.broadcasts:type_name -> greenroom.room.v1.Occurrence
-	30, // 28: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
-	30, // 29: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
-	30, // 30: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
-	25, // 31: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
-	30, // 32: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
-	7,  // 33: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
-	34, // 34: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> google.protobuf.Struct
-	9,  // 35: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
-	11, // 36: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
-	13, // 37: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
-	15, // 38: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
-	17, // 39: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
-	19, // 40: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
-	21, // 41: greenroom.room.v1.RoomService.ListSoon:input_type -> greenroom.room.v1.ListSoonRequest
-	23, // 42: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
-	26, // 43: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
-	28, // 44: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
-	10, // 45: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
-	12, // 46: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
-	14, // 47: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
-	16, // 48: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
-	18, // 49: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
-	20, // 50: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
-	22, // 51: greenroom.room.v1.RoomService.ListSoon:output_type -> greenroom.room.v1.ListSoonResponse
-	24, // 52: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
-	27, // 53: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
-	8,  // 54: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
-	45, // [45:55] is the sub-list for method output_type
-	35, // [35:45] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	31, // 8: greenroom.room.v1.Control.until:type_name -> google.protobuf.Timestamp
+	30, // 9: greenroom.room.v1.Extension.widgets:type_name -> greenroom.room.v1.Extension.WidgetsEntry
+	32, // 10: greenroom.room.v1.Widget.value:type_name -> google.protobuf.Struct
+	8,  // 11: greenroom.room.v1.Area.children:type_name -> greenroom.room.v1.Area
+	2,  // 12: greenroom.room.v1.RoomEvent.snapshot:type_name -> greenroom.room.v1.Room
+	31, // 13: greenroom.room.v1.RoomEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	31, // 14: greenroom.room.v1.RoomEvent.committed_at:type_name -> google.protobuf.Timestamp
+	31, // 15: greenroom.room.v1.RoomEvent.published_at:type_name -> google.protobuf.Timestamp
+	8,  // 16: greenroom.room.v1.RoomEvent.areas:type_name -> greenroom.room.v1.Area
+	33, // 17: greenroom.room.v1.RoomEvent.detail:type_name -> greenroom.room.v1.Detail
+	34, // 18: greenroom.room.v1.GetRoomRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 19: greenroom.room.v1.GetRoomResponse.room:type_name -> greenroom.room.v1.Room
+	34, // 20: greenroom.room.v1.BatchGetRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 21: greenroom.room.v1.BatchGetRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	34, // 22: greenroom.room.v1.ListAnchorRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 23: greenroom.room.v1.ListAnchorRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	34, // 24: greenroom.room.v1.ListLiveRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 25: greenroom.room.v1.ListLiveResponse.rooms:type_name -> greenroom.room.v1.Room
+	34, // 26: greenroom.room.v1.SearchRoomsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	2,  // 27: greenroom.room.v1.SearchRoomsResponse.rooms:type_name -> greenroom.room.v1.Room
+	35, // 28: greenroom.room.v1.ListSoonResponse.broadcasts:type_name -> greenroom.room.v1.Occurrence
+	31, // 29: greenroom.room.v1.GetAudienceRequest.from:type_name -> google.protobuf.Timestamp
+	31, // 30: greenroom.room.v1.GetAudienceRequest.to:type_name -> google.protobuf.Timestamp
+	31, // 31: greenroom.room.v1.GetAudienceResponse.as_of:type_name -> google.protobuf.Timestamp
+	26, // 32: greenroom.room.v1.GetAudienceResponse.points:type_name -> greenroom.room.v1.AudiencePoint
+	31, // 33: greenroom.room.v1.AudiencePoint.minute:type_name -> google.protobuf.Timestamp
+	8,  // 34: greenroom.room.v1.ListAreasResponse.areas:type_name -> greenroom.room.v1.Area
+	6,  // 35: greenroom.room.v1.Extension.WidgetsEntry.value:type_name -> greenroom.room.v1.Widget
+	10, // 36: greenroom.room.v1.RoomService.GetRoom:input_type -> greenroom.room.v1.GetRoomRequest
+	12, // 37: greenroom.room.v1.RoomService.BatchGetRooms:input_type -> greenroom.room.v1.BatchGetRoomsRequest
+	14, // 38: greenroom.room.v1.RoomService.ListAnchorRooms:input_type -> greenroom.room.v1.ListAnchorRoomsRequest
+	16, // 39: greenroom.room.v1.RoomService.ListLive:input_type -> greenroom.room.v1.ListLiveRequest
+	18, // 40: greenroom.room.v1.RoomService.ListLiveIds:input_type -> greenroom.room.v1.ListLiveIdsRequest
+	20, // 41: greenroom.room.v1.RoomService.SearchRooms:input_type -> greenroom.room.v1.SearchRoomsRequest
+	22, // 42: greenroom.room.v1.RoomService.ListSoon:input_type -> greenroom.room.v1.ListSoonRequest
+	24, // 43: greenroom.room.v1.RoomService.GetAudience:input_type -> greenroom.room.v1.GetAudienceRequest
+	27, // 44: greenroom.room.v1.RoomService.ListAreas:input_type -> greenroom.room.v1.ListAreasRequest
+	29, // 45: greenroom.room.v1.RoomService.WatchFeed:input_type -> greenroom.room.v1.WatchFeedRequest
+	11, // 46: greenroom.room.v1.RoomService.GetRoom:output_type -> greenroom.room.v1.GetRoomResponse
+	13, // 47: greenroom.room.v1.RoomService.BatchGetRooms:output_type -> greenroom.room.v1.BatchGetRoomsResponse
+	15, // 48: greenroom.room.v1.RoomService.ListAnchorRooms:output_type -> greenroom.room.v1.ListAnchorRoomsResponse
+	17, // 49: greenroom.room.v1.RoomService.ListLive:output_type -> greenroom.room.v1.ListLiveResponse
+	19, // 50: greenroom.room.v1.RoomService.ListLiveIds:output_type -> greenroom.room.v1.ListLiveIdsResponse
+	21, // 51: greenroom.room.v1.RoomService.SearchRooms:output_type -> greenroom.room.v1.SearchRoomsResponse
+	23, // 52: greenroom.room.v1.RoomService.ListSoon:output_type -> greenroom.room.v1.ListSoonResponse
+	25, // 53: greenroom.room.v1.RoomService.GetAudience:output_type -> greenroom.room.v1.GetAudienceResponse
+	28, // 54: greenroom.room.v1.RoomService.ListAreas:output_type -> greenroom.room.v1.ListAreasResponse
+	9,  // 55: greenroom.room.v1.RoomService.WatchFeed:output_type -> greenroom.room.v1.RoomEvent
+	46, // [46:56] is the sub-list for method output_type
+	36, // [36:46] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_greenroom_room_v1_room_proto_init() }
@@ -2400,14 +2470,14 @@ func file_greenroom_room_v1_room_proto_init() {
 	}
 	file_greenroom_room_v1_detail_proto_init()
 	file_greenroom_room_v1_schedule_proto_init()
-	file_greenroom_room_v1_room_proto_msgTypes[14].OneofWrappers = []any{}
+	file_greenroom_room_v1_room_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greenroom_room_v1_room_proto_rawDesc), len(file_greenroom_room_v1_room_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

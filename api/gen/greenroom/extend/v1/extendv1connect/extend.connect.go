@@ -1,4 +1,4 @@
-// What hangs in a room beside the stream (role xroom-extend): announcement, pinned message, badges.
+// What hangs in a room beside the stream (role xroom-extend): announcement, pinned message, badges, widgets.
 //
 // It understands the headers of every write: Idempotency-Key, If-Match with the room's version, traceparent.
 
@@ -51,6 +51,23 @@ const (
 	// ExtendServiceRevokeBadgeProcedure is the fully-qualified name of the ExtendService's RevokeBadge
 	// RPC.
 	ExtendServiceRevokeBadgeProcedure = "/greenroom.extend.v1.ExtendService/RevokeBadge"
+	// ExtendServicePutWidgetProcedure is the fully-qualified name of the ExtendService's PutWidget RPC.
+	ExtendServicePutWidgetProcedure = "/greenroom.extend.v1.ExtendService/PutWidget"
+	// ExtendServiceRemoveWidgetProcedure is the fully-qualified name of the ExtendService's
+	// RemoveWidget RPC.
+	ExtendServiceRemoveWidgetProcedure = "/greenroom.extend.v1.ExtendService/RemoveWidget"
+	// ExtendServiceListWidgetTypesProcedure is the fully-qualified name of the ExtendService's
+	// ListWidgetTypes RPC.
+	ExtendServiceListWidgetTypesProcedure = "/greenroom.extend.v1.ExtendService/ListWidgetTypes"
+	// ExtendServiceGetWidgetTypeProcedure is the fully-qualified name of the ExtendService's
+	// GetWidgetType RPC.
+	ExtendServiceGetWidgetTypeProcedure = "/greenroom.extend.v1.ExtendService/GetWidgetType"
+	// ExtendServicePutWidgetTypeProcedure is the fully-qualified name of the ExtendService's
+	// PutWidgetType RPC.
+	ExtendServicePutWidgetTypeProcedure = "/greenroom.extend.v1.ExtendService/PutWidgetType"
+	// ExtendServiceRetireWidgetTypeProcedure is the fully-qualified name of the ExtendService's
+	// RetireWidgetType RPC.
+	ExtendServiceRetireWidgetTypeProcedure = "/greenroom.extend.v1.ExtendService/RetireWidgetType"
 )
 
 // ExtendServiceClient is a client for the greenroom.extend.v1.ExtendService service.
@@ -65,6 +82,21 @@ type ExtendServiceClient interface {
 	GrantBadge(context.Context, *connect.Request[v1.GrantBadgeRequest]) (*connect.Response[v1.ExtensionResponse], error)
 	// A badge that the room does not have stays so. Scope staff or ops.
 	RevokeBadge(context.Context, *connect.Request[v1.RevokeBadgeRequest]) (*connect.Response[v1.ExtensionResponse], error)
+	// Hangs it up, or gives the one of the name another value. A room has at most 8, with 8 KiB of values together. A value
+	// that the type does not allow is INVALID_ARGUMENT: details.field is "value" with the JSON pointer to what is wrong.
+	// For the room's anchor, staff and ops.
+	PutWidget(context.Context, *connect.Request[v1.PutWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error)
+	// A widget that the room does not have stays so. For the room's anchor, staff and ops.
+	RemoveWidget(context.Context, *connect.Request[v1.RemoveWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error)
+	// The registry. Any scope.
+	ListWidgetTypes(context.Context, *connect.Request[v1.ListWidgetTypesRequest]) (*connect.Response[v1.ListWidgetTypesResponse], error)
+	// Any scope.
+	GetWidgetType(context.Context, *connect.Request[v1.GetWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error)
+	// Puts it into the registry, which has at most 100, or gives it another schema: widgets that hang keep their values. A
+	// retired type is in use again. Scope staff or ops.
+	PutWidgetType(context.Context, *connect.Request[v1.PutWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error)
+	// Scope staff or ops.
+	RetireWidgetType(context.Context, *connect.Request[v1.RetireWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error)
 }
 
 // NewExtendServiceClient constructs a client for the greenroom.extend.v1.ExtendService service. By
@@ -109,16 +141,60 @@ func NewExtendServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(extendServiceMethods.ByName("RevokeBadge")),
 			connect.WithClientOptions(opts...),
 		),
+		putWidget: connect.NewClient[v1.PutWidgetRequest, v1.ExtensionResponse](
+			httpClient,
+			baseURL+ExtendServicePutWidgetProcedure,
+			connect.WithSchema(extendServiceMethods.ByName("PutWidget")),
+			connect.WithClientOptions(opts...),
+		),
+		removeWidget: connect.NewClient[v1.RemoveWidgetRequest, v1.ExtensionResponse](
+			httpClient,
+			baseURL+ExtendServiceRemoveWidgetProcedure,
+			connect.WithSchema(extendServiceMethods.ByName("RemoveWidget")),
+			connect.WithClientOptions(opts...),
+		),
+		listWidgetTypes: connect.NewClient[v1.ListWidgetTypesRequest, v1.ListWidgetTypesResponse](
+			httpClient,
+			baseURL+ExtendServiceListWidgetTypesProcedure,
+			connect.WithSchema(extendServiceMethods.ByName("ListWidgetTypes")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getWidgetType: connect.NewClient[v1.GetWidgetTypeRequest, v1.WidgetTypeResponse](
+			httpClient,
+			baseURL+ExtendServiceGetWidgetTypeProcedure,
+			connect.WithSchema(extendServiceMethods.ByName("GetWidgetType")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		putWidgetType: connect.NewClient[v1.PutWidgetTypeRequest, v1.WidgetTypeResponse](
+			httpClient,
+			baseURL+ExtendServicePutWidgetTypeProcedure,
+			connect.WithSchema(extendServiceMethods.ByName("PutWidgetType")),
+			connect.WithClientOptions(opts...),
+		),
+		retireWidgetType: connect.NewClient[v1.RetireWidgetTypeRequest, v1.WidgetTypeResponse](
+			httpClient,
+			baseURL+ExtendServiceRetireWidgetTypeProcedure,
+			connect.WithSchema(extendServiceMethods.ByName("RetireWidgetType")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // extendServiceClient implements ExtendServiceClient.
 type extendServiceClient struct {
-	getExtension    *connect.Client[v1.GetExtensionRequest, v1.ExtensionResponse]
-	setAnnouncement *connect.Client[v1.SetAnnouncementRequest, v1.ExtensionResponse]
-	setPinned       *connect.Client[v1.SetPinnedRequest, v1.ExtensionResponse]
-	grantBadge      *connect.Client[v1.GrantBadgeRequest, v1.ExtensionResponse]
-	revokeBadge     *connect.Client[v1.RevokeBadgeRequest, v1.ExtensionResponse]
+	getExtension     *connect.Client[v1.GetExtensionRequest, v1.ExtensionResponse]
+	setAnnouncement  *connect.Client[v1.SetAnnouncementRequest, v1.ExtensionResponse]
+	setPinned        *connect.Client[v1.SetPinnedRequest, v1.ExtensionResponse]
+	grantBadge       *connect.Client[v1.GrantBadgeRequest, v1.ExtensionResponse]
+	revokeBadge      *connect.Client[v1.RevokeBadgeRequest, v1.ExtensionResponse]
+	putWidget        *connect.Client[v1.PutWidgetRequest, v1.ExtensionResponse]
+	removeWidget     *connect.Client[v1.RemoveWidgetRequest, v1.ExtensionResponse]
+	listWidgetTypes  *connect.Client[v1.ListWidgetTypesRequest, v1.ListWidgetTypesResponse]
+	getWidgetType    *connect.Client[v1.GetWidgetTypeRequest, v1.WidgetTypeResponse]
+	putWidgetType    *connect.Client[v1.PutWidgetTypeRequest, v1.WidgetTypeResponse]
+	retireWidgetType *connect.Client[v1.RetireWidgetTypeRequest, v1.WidgetTypeResponse]
 }
 
 // GetExtension calls greenroom.extend.v1.ExtendService.GetExtension.
@@ -146,6 +222,36 @@ func (c *extendServiceClient) RevokeBadge(ctx context.Context, req *connect.Requ
 	return c.revokeBadge.CallUnary(ctx, req)
 }
 
+// PutWidget calls greenroom.extend.v1.ExtendService.PutWidget.
+func (c *extendServiceClient) PutWidget(ctx context.Context, req *connect.Request[v1.PutWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error) {
+	return c.putWidget.CallUnary(ctx, req)
+}
+
+// RemoveWidget calls greenroom.extend.v1.ExtendService.RemoveWidget.
+func (c *extendServiceClient) RemoveWidget(ctx context.Context, req *connect.Request[v1.RemoveWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error) {
+	return c.removeWidget.CallUnary(ctx, req)
+}
+
+// ListWidgetTypes calls greenroom.extend.v1.ExtendService.ListWidgetTypes.
+func (c *extendServiceClient) ListWidgetTypes(ctx context.Context, req *connect.Request[v1.ListWidgetTypesRequest]) (*connect.Response[v1.ListWidgetTypesResponse], error) {
+	return c.listWidgetTypes.CallUnary(ctx, req)
+}
+
+// GetWidgetType calls greenroom.extend.v1.ExtendService.GetWidgetType.
+func (c *extendServiceClient) GetWidgetType(ctx context.Context, req *connect.Request[v1.GetWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error) {
+	return c.getWidgetType.CallUnary(ctx, req)
+}
+
+// PutWidgetType calls greenroom.extend.v1.ExtendService.PutWidgetType.
+func (c *extendServiceClient) PutWidgetType(ctx context.Context, req *connect.Request[v1.PutWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error) {
+	return c.putWidgetType.CallUnary(ctx, req)
+}
+
+// RetireWidgetType calls greenroom.extend.v1.ExtendService.RetireWidgetType.
+func (c *extendServiceClient) RetireWidgetType(ctx context.Context, req *connect.Request[v1.RetireWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error) {
+	return c.retireWidgetType.CallUnary(ctx, req)
+}
+
 // ExtendServiceHandler is an implementation of the greenroom.extend.v1.ExtendService service.
 type ExtendServiceHandler interface {
 	// All of it, also badges whose window is still to come. For the room's anchor, staff and ops.
@@ -158,6 +264,21 @@ type ExtendServiceHandler interface {
 	GrantBadge(context.Context, *connect.Request[v1.GrantBadgeRequest]) (*connect.Response[v1.ExtensionResponse], error)
 	// A badge that the room does not have stays so. Scope staff or ops.
 	RevokeBadge(context.Context, *connect.Request[v1.RevokeBadgeRequest]) (*connect.Response[v1.ExtensionResponse], error)
+	// Hangs it up, or gives the one of the name another value. A room has at most 8, with 8 KiB of values together. A value
+	// that the type does not allow is INVALID_ARGUMENT: details.field is "value" with the JSON pointer to what is wrong.
+	// For the room's anchor, staff and ops.
+	PutWidget(context.Context, *connect.Request[v1.PutWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error)
+	// A widget that the room does not have stays so. For the room's anchor, staff and ops.
+	RemoveWidget(context.Context, *connect.Request[v1.RemoveWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error)
+	// The registry. Any scope.
+	ListWidgetTypes(context.Context, *connect.Request[v1.ListWidgetTypesRequest]) (*connect.Response[v1.ListWidgetTypesResponse], error)
+	// Any scope.
+	GetWidgetType(context.Context, *connect.Request[v1.GetWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error)
+	// Puts it into the registry, which has at most 100, or gives it another schema: widgets that hang keep their values. A
+	// retired type is in use again. Scope staff or ops.
+	PutWidgetType(context.Context, *connect.Request[v1.PutWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error)
+	// Scope staff or ops.
+	RetireWidgetType(context.Context, *connect.Request[v1.RetireWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error)
 }
 
 // NewExtendServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -198,6 +319,44 @@ func NewExtendServiceHandler(svc ExtendServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(extendServiceMethods.ByName("RevokeBadge")),
 		connect.WithHandlerOptions(opts...),
 	)
+	extendServicePutWidgetHandler := connect.NewUnaryHandler(
+		ExtendServicePutWidgetProcedure,
+		svc.PutWidget,
+		connect.WithSchema(extendServiceMethods.ByName("PutWidget")),
+		connect.WithHandlerOptions(opts...),
+	)
+	extendServiceRemoveWidgetHandler := connect.NewUnaryHandler(
+		ExtendServiceRemoveWidgetProcedure,
+		svc.RemoveWidget,
+		connect.WithSchema(extendServiceMethods.ByName("RemoveWidget")),
+		connect.WithHandlerOptions(opts...),
+	)
+	extendServiceListWidgetTypesHandler := connect.NewUnaryHandler(
+		ExtendServiceListWidgetTypesProcedure,
+		svc.ListWidgetTypes,
+		connect.WithSchema(extendServiceMethods.ByName("ListWidgetTypes")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	extendServiceGetWidgetTypeHandler := connect.NewUnaryHandler(
+		ExtendServiceGetWidgetTypeProcedure,
+		svc.GetWidgetType,
+		connect.WithSchema(extendServiceMethods.ByName("GetWidgetType")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	extendServicePutWidgetTypeHandler := connect.NewUnaryHandler(
+		ExtendServicePutWidgetTypeProcedure,
+		svc.PutWidgetType,
+		connect.WithSchema(extendServiceMethods.ByName("PutWidgetType")),
+		connect.WithHandlerOptions(opts...),
+	)
+	extendServiceRetireWidgetTypeHandler := connect.NewUnaryHandler(
+		ExtendServiceRetireWidgetTypeProcedure,
+		svc.RetireWidgetType,
+		connect.WithSchema(extendServiceMethods.ByName("RetireWidgetType")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/greenroom.extend.v1.ExtendService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ExtendServiceGetExtensionProcedure:
@@ -210,6 +369,18 @@ func NewExtendServiceHandler(svc ExtendServiceHandler, opts ...connect.HandlerOp
 			extendServiceGrantBadgeHandler.ServeHTTP(w, r)
 		case ExtendServiceRevokeBadgeProcedure:
 			extendServiceRevokeBadgeHandler.ServeHTTP(w, r)
+		case ExtendServicePutWidgetProcedure:
+			extendServicePutWidgetHandler.ServeHTTP(w, r)
+		case ExtendServiceRemoveWidgetProcedure:
+			extendServiceRemoveWidgetHandler.ServeHTTP(w, r)
+		case ExtendServiceListWidgetTypesProcedure:
+			extendServiceListWidgetTypesHandler.ServeHTTP(w, r)
+		case ExtendServiceGetWidgetTypeProcedure:
+			extendServiceGetWidgetTypeHandler.ServeHTTP(w, r)
+		case ExtendServicePutWidgetTypeProcedure:
+			extendServicePutWidgetTypeHandler.ServeHTTP(w, r)
+		case ExtendServiceRetireWidgetTypeProcedure:
+			extendServiceRetireWidgetTypeHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -237,4 +408,28 @@ func (UnimplementedExtendServiceHandler) GrantBadge(context.Context, *connect.Re
 
 func (UnimplementedExtendServiceHandler) RevokeBadge(context.Context, *connect.Request[v1.RevokeBadgeRequest]) (*connect.Response[v1.ExtensionResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.RevokeBadge is not implemented"))
+}
+
+func (UnimplementedExtendServiceHandler) PutWidget(context.Context, *connect.Request[v1.PutWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.PutWidget is not implemented"))
+}
+
+func (UnimplementedExtendServiceHandler) RemoveWidget(context.Context, *connect.Request[v1.RemoveWidgetRequest]) (*connect.Response[v1.ExtensionResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.RemoveWidget is not implemented"))
+}
+
+func (UnimplementedExtendServiceHandler) ListWidgetTypes(context.Context, *connect.Request[v1.ListWidgetTypesRequest]) (*connect.Response[v1.ListWidgetTypesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.ListWidgetTypes is not implemented"))
+}
+
+func (UnimplementedExtendServiceHandler) GetWidgetType(context.Context, *connect.Request[v1.GetWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.GetWidgetType is not implemented"))
+}
+
+func (UnimplementedExtendServiceHandler) PutWidgetType(context.Context, *connect.Request[v1.PutWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.PutWidgetType is not implemented"))
+}
+
+func (UnimplementedExtendServiceHandler) RetireWidgetType(context.Context, *connect.Request[v1.RetireWidgetTypeRequest]) (*connect.Response[v1.WidgetTypeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("greenroom.extend.v1.ExtendService.RetireWidgetType is not implemented"))
 }
