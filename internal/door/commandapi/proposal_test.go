@@ -2,9 +2,15 @@ package commandapi_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
+	managementv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1"
+	"github.com/greenroomlive/greenroom/api/gen/greenroom/management/v1/managementv1connect"
+	roomv1 "github.com/greenroomlive/greenroom/api/gen/greenroom/room/v1"
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/door/auth"
@@ -48,6 +54,48 @@ func TestAnotherPersonConfirmsByREST(t *testing.T) {
 	}
 	h.wantFault(h.do("POST", proposal+":decline", "", as("bert")), fault.ProposalClosed, "")
 	h.wantFault(h.do("POST", "/v1/proposals/1:confirm", "", as("bert")), fault.ProposalNotFound, "")
+}
+
+// The proposal that a refusal speaks of is found by programs, whatever they speak.
+func TestAnotherPersonConfirmsOverRPC(t *testing.T) {
+	for name, options := range map[string][]connect.ClientOption{
+		"connect": nil, "connect JSON": {connect.WithProtoJSON()}, "gRPC": {connect.WithGRPC()}, "gRPC-Web": {connect.WithGRPCWeb()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, path, as := crowded(t)
+			c := managementv1connect.NewManagementServiceClient(cleartextHTTP2(t), h.url, options...)
+			id, err := strconv.ParseInt(path[len("/v1/rooms/"):], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Lock(t.Context(), sent(&managementv1.InterveneRequest{Id: id, Reason: "a raid"}, as("ann")))
+			details := connectFault(t, err, fault.ConfirmationNeeded).GetDetails()
+			proposal, err := strconv.ParseInt(details["proposal_id"], 10, 64)
+			if err != nil || details["until"] == "" {
+				t.Fatalf("what is needed: %v", details)
+			}
+			decision := &managementv1.DecideRequest{Id: proposal}
+			_, err = c.ConfirmProposal(t.Context(), sent(decision, as("ann")))
+			connectFault(t, err, fault.SecondPersonNeeded)
+			done, err := c.ConfirmProposal(t.Context(), sent(decision, as("bert")))
+			if err != nil || done.Msg.GetRoom().GetControl().GetState() != roomv1.Control_LOCKED {
+				t.Errorf("confirmed: %v, %v", done, err)
+			}
+			_, err = c.DeclineProposal(t.Context(), sent(decision, as("bert")))
+			connectFault(t, err, fault.ProposalClosed)
+			_, err = c.ConfirmProposal(t.Context(), sent(&managementv1.DecideRequest{Id: 1}, as("bert")))
+			connectFault(t, err, fault.ProposalNotFound)
+		})
+	}
+}
+
+// sent is a request with headers.
+func sent[T any](msg *T, h header) *connect.Request[T] {
+	req := connect.NewRequest(msg)
+	for k, v := range h {
+		req.Header().Set(k, v)
+	}
+	return req
 }
 
 func TestProposalsAreListed(t *testing.T) {

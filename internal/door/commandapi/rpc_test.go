@@ -108,18 +108,27 @@ func wantConnectFault(t *testing.T, c anchorv1connect.AnchorServiceClient, id in
 	req := connect.NewRequest(&anchorv1.GetRoomRequest{Id: id})
 	req.Header().Set("X-Request-Id", "mine")
 	_, err := c.GetRoom(t.Context(), req)
+	if f := connectFault(t, err, code); f.GetRequestId() != "mine" || f.GetDetails()["field"] != field {
+		t.Errorf("fault %v", f)
+	}
+}
+
+// connectFault is the one detail that a refusal carries over Connect and gRPC.
+func connectFault(t *testing.T, err error, code *fault.Code) *faultv1.Fault {
+	t.Helper()
 	ce, ok := errors.AsType[*connect.Error](err)
 	if !ok || uint32(ce.Code()) != code.GRPC || len(ce.Details()) != 1 {
-		t.Fatalf("%v", err)
+		t.Fatalf("%v, want %s", err, code.Name)
 	}
 	value, err := ce.Details()[0].Value()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := value.(*faultv1.Fault)
-	if f.GetCode() != code.Name || f.GetRequestId() != "mine" || f.GetDetails()["field"] != field || f.GetRetryable() != code.Retryable {
-		t.Errorf("fault %v", f)
+	f, ok := value.(*faultv1.Fault)
+	if !ok || f.GetCode() != code.Name || f.GetRetryable() != code.Retryable {
+		t.Fatalf("fault %v, want %s", value, code.Name)
 	}
+	return f
 }
 
 func TestConnectJSONRefusesUnknownFieldsToo(t *testing.T) {

@@ -123,6 +123,21 @@ func (tx *rehearsalTx) SaveRules(role ownership.Role, place ident.RoomID, d *roo
 	return tx.Tx.SaveRules(role, place, d)
 }
 
+func (tx *rehearsalTx) SaveSchedule(role ownership.Role, r *room.Room, d *room.Schedule) error {
+	tx.wrote = true
+	return tx.Tx.SaveSchedule(role, r, d)
+}
+
+func (tx *rehearsalTx) SaveProposal(role ownership.Role, p *room.Proposal) error {
+	tx.wrote = true
+	return tx.Tx.SaveProposal(role, p)
+}
+
+func (tx *rehearsalTx) SaveWidgetType(role ownership.Role, t *room.WidgetType) error {
+	tx.wrote = true
+	return tx.Tx.SaveWidgetType(role, t)
+}
+
 // late is a store whose answer comes too late: the caller is told so while the unit still runs.
 type late struct {
 	*memory.Rooms
