@@ -16,12 +16,20 @@ func newSpeech(v *viewing, callers *auth.Authenticator) *queryapi.Speech {
 		Court: v.Roster.Court, Now: time.Now,
 		MayAsk: func(ctx context.Context, bearer string) error {
 			caller, err := callers.Caller(ctx, bearer)
-			if err == nil && !caller.Has(command.ScopeService, command.ScopeStaff, command.ScopeOps) {
+			if err == nil && !mayAsk(&caller) {
 				err = fault.PermissionDenied.New("who may speak is told to the scopes service, staff and ops")
 			}
 			return err
 		},
+		Knows: func(bearer []byte) bool {
+			caller, known := callers.Known(bearer)
+			return known && mayAsk(&caller)
+		},
 	}
+}
+
+func mayAsk(c *command.Caller) bool {
+	return c.Has(command.ScopeService, command.ScopeStaff, command.ScopeOps)
 }
 
 // courtSize is how much a node judges by.

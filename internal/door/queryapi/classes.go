@@ -36,7 +36,7 @@ func classOf(target []byte) (class shed.Class, probe bool) {
 	case "/v1/areas":
 		return shed.List, false
 	}
-	id, room := bytes.CutPrefix(path, []byte(roomsPath))
+	id, room := bytes.CutPrefix(path, pathRooms)
 	switch {
 	case room && bytes.IndexByte(id, '/') < 0:
 		return shed.Enter, false

@@ -19,10 +19,12 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/feed"
 	"github.com/greenroomlive/greenroom/internal/flow/query"
+	"github.com/greenroomlive/greenroom/internal/flow/speak"
 )
 
 // many is a cache of the rooms 1 to n, and views that are proven now and then.
@@ -51,10 +53,40 @@ func laneServer(n int, age time.Duration) *HTTP {
 		c := view.RoomCard{ID: ident.RoomID(i), Version: ident.Version(i), Title: strings.Repeat("jazz ", i%20), UpdatedAt: now.Add(-time.Hour)}
 		m.rooms[c.ID] = query.NewEntry(&c)
 	}
-	rooms := query.New(query.Config{Cache: m, Views: m, Freshness: m, Now: func() time.Time { return now }})
+	clock := func() time.Time { return now }
+	rooms := query.New(query.Config{Cache: m, Views: m, Freshness: m, Now: clock})
 	return NewHTTP(Config{
 		Rooms: rooms, Feed: feed.New(feed.Config{}), Log: slog.New(slog.DiscardHandler), Ready: func() error { return nil },
+		Speech: laneSpeech(clock),
 	}, nil)
+}
+
+// laneSpeech knows the token "good", lets "slow" in when it has been looked up, and nobody else. User 5 is muted in room 3.
+func laneSpeech(clock func() time.Time) *Speech {
+	court := speak.New()
+	d := view.Detail{
+		People: []view.Person{{User: 5, Mute: &view.Sanction{Until: clock().Add(time.Hour), Reason: strings.Repeat("spam ", 200)}}},
+		Rules:  &view.Rules{BlockedTerms: []string{"spoiler"}},
+	}
+	if err := court.Tell(3, &d); err != nil {
+		panic(err)
+	}
+	return &Speech{
+		Court: func() *speak.Court { return court }, Now: clock,
+		Knows: func(bearer []byte) bool { return string(bearer) == "good" },
+		MayAsk: func(_ context.Context, bearer string) error {
+			if bearer != "good" && bearer != "slow" {
+				return fault.Unauthenticated.New("no token")
+			}
+			return nil
+		},
+	}
+}
+
+// posted is a question of who may speak in room 3.
+func posted(bearer, body string, more ...string) string {
+	return "POST /v1/rooms/3:checkSpeak" + hosted + "Authorization: Bearer " + bearer + "\r\n" + strings.Join(more, "") +
+		fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
 }
 
 // socket is a connection that says what it was given, in portions, and keeps what it is told.
@@ -159,6 +191,9 @@ func TestTheLaneSaysWhatTheServerSays(t *testing.T) {
 			"GET /v1/rooms?ids=7,1,7,9" + hosted + "\r\n",
 			"HEAD /v1/rooms?ids=7,1" + hosted + "\r\n",
 			"GET /v1/rooms/7" + hosted + "Accept-Encoding: gzip, br\r\nUser-Agent: a browser\r\nconnection: Keep-Alive\r\n\r\n",
+			posted("good", `{"user_id":"5"}`),
+			posted("good", `{"user_id":"6","text":"no spoiler"}`, "Content-Type: application/json\r\n"),
+			posted("good", `{"user_id":"6", "text":"hello", "last_message_at":"2026-11-24T12:00:00Z","member":true}`),
 		} {
 			method, _, _ := strings.Cut(request, " ")
 			withLane, without := told(t, s, true, []byte(request)), told(t, s, false, []byte(request))
@@ -186,6 +221,20 @@ var requests = []string{
 	"GET /v1/rooms/5" + hosted + "x-room-min-version: 0\r\n\r\n",
 	"OPTIONS /v1/rooms/5" + hosted + "\r\n",
 	"GET /healthz" + hosted + "\r\n",
+	posted("good", `{"user_id":"5"}`),
+	posted("good", `{"user_id":"6","text":"a spoiler"}`),
+	posted("good", `{"user_id":"0"}`),
+	posted("good", `{"user_id":"6","text":"\u0061"}`),
+	posted("good", ` {}`),
+	posted("good", `{"user_id":"6"}GET`),
+	posted("slow", `{"user_id":"5"}`),
+	posted("bad", `{"user_id":"5"}`),
+	posted("good", `{"user_id":"5"}`, "Authorization: Bearer bad\r\n"),
+	posted("good", `{"user_id":"6","text":"`+strings.Repeat("x", speak.MaxText+1)+`"}`),
+	posted("good", `{"user_id":"6","text":"`+strings.Repeat("x", 2*speak.MaxText)+`"}`),
+	strings.Replace(posted("good", `{"user_id":"5"}`), "/3:", "/99:", 1),
+	strings.Replace(posted("good", `{"questions":[{"user_id":"5"},{"user_id":"6","text":"x"}]}`), ":checkSpeak", ":batchCheckSpeak", 1),
+	strings.Replace(posted("good", `{"user_id":"5"}`), ":checkSpeak", ":checkSpeak?x=1", 1),
 	"GET /v9/rooms" + hosted + "\r\n",
 }
 
@@ -204,6 +253,14 @@ var oddities = []string{
 	"GET /v1/rooms/3" + hosted + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"GET /v1/rooms/3" + hosted + "Expect: 100-continue\r\n\r\n",
 	"POST /v1/rooms/3" + hosted + "\r\n",
+	"POST /v1/rooms/3:checkSpeak" + hosted + "\r\n",
+	"POST /v1/rooms/3:checkSpeak" + hosted + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"POST /v1/rooms/3:checkSpeak" + hosted + "Content-Length: +15\r\n\r\n{\"user_id\":\"5\"}",
+	"POST /v1/rooms/3:checkSpeak" + hosted + "Content-Length: 40\r\n\r\n{\"user_id\":\"5\"}", // and no more
+	posted("good", `{"user_id":"5"}`, "Content-Length: 15\r\n"),
+	posted("good", `{"user_id":"5"}`, "Content-Length: 1\r\n"),
+	posted("good", `{"user_id":"5"}`, "Expect: 100-continue\r\n"),
+	posted("good", `{"user_id":"5"}`, "Connection: close\r\n"),
 	"\r\nGET /v1/rooms/3" + hosted + "\r\n",
 	"GET /v1/rooms/3 HTTP/1.1\r\nHost:#\r\n\r\n",
 	"GET /v1/rooms/3 HTTP/1.1\r\nHost::A\r\n\r\n",
@@ -392,6 +449,18 @@ func TestTheLaneDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// A question is copied out of the connection's buffer, and that is all.
+func TestAQuestionIsCopiedOnce(t *testing.T) {
+	countable(t)
+	s := laneServer(9, 0)
+	defer s.stop()
+	c := newLane(&pacedConn{Conn: &again{}, patience: time.Hour, moved: time.Now()}, s)
+	said := []byte(posted("good", `{"user_id":"6","text":"what a game"}`))
+	if n := testing.AllocsPerRun(200, func() { _, _, _ = c.answer(said) }); n >= 2 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func batchOf(n int) string {
 	ids := make([]string, n)
 	for i := range ids {
@@ -403,7 +472,7 @@ func batchOf(n int) string {
 func BenchmarkLane(b *testing.B) {
 	s := laneServer(1000, 0)
 	defer s.stop()
-	for name, said := range map[string]string{"room": requests[0], "batch of 100": batchOf(100)} {
+	for name, said := range map[string]string{"room": requests[0], "question": posted("good", `{"user_id":"6","text":"what a game"}`), "batch of 100": batchOf(100)} {
 		b.Run(name, func(b *testing.B) {
 			c := newLane(&pacedConn{Conn: &again{}, patience: time.Hour, moved: time.Now()}, s)
 			request := []byte(said)

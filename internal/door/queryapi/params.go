@@ -29,12 +29,13 @@ func params(ctx *fasthttp.RequestCtx, allowed ...string) error {
 }
 
 // number reads a positive decimal number: digits only, so that what a client sends is what a log shows.
-func number(b []byte) (int64, bool) {
+func number[T string | []byte](b T) (int64, bool) {
 	if len(b) == 0 || len(b) > 19 {
 		return 0, false
 	}
 	var n uint64 // 19 digits fit
-	for _, c := range b {
+	for i := range len(b) {
+		c := b[i]
 		if c < '0' || c > '9' {
 			return 0, false
 		}

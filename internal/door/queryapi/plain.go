@@ -21,15 +21,20 @@ type kind int
 const (
 	partHead  kind = iota // the beginning of a head
 	plainHead             // a head that the fast lane understands
-	wholeHead             // a head that ends where everybody says it does, with nothing behind it
+	wholeHead             // a request that ends where everybody says it does
 	oddHead               // anything else: with a body, the last one, or one that two servers might read differently
 )
 
 // request is what the lane knows of a plain request.
 type request struct {
-	size   int // of the head
+	size   int // of the head, and of a question behind it
 	target []byte
 	isHead bool
+	// asks: it is a POST that asks who may speak, whose body is the question. Its authorization shows the token.
+	asks          bool
+	length        int // as the head says
+	question      []byte
+	authorization []byte
 	// encodings: the client says which it takes.
 	encodings bool
 	// priority and forwarded are for admission.
@@ -37,6 +42,7 @@ type request struct {
 }
 
 var (
+	headerAuthorization    = []byte("Authorization")
 	headerConnection       = []byte("Connection")
 	headerContentLength    = []byte("Content-Length")
 	headerExpect           = []byte("Expect")
@@ -53,7 +59,9 @@ const (
 	otherName headerName = iota
 	hostName
 	connectionName
-	bodyName     // there is a body, or will be
+	bodyName   // there is a body, or will be
+	lengthName // of the body
+	authName
 	serversName  // what it asks for is the server's to do
 	encodingName // and the rest is kept
 	priorityName
@@ -68,8 +76,8 @@ var names = [...][]struct {
 	len("Host"):               {{headerHost, hostName}},
 	len("Expect"):             {{headerExpect, bodyName}},
 	len("Connection"):         {{headerConnection, connectionName}},
-	len("If-None-Match"):      {{headerIfNoneMatch, serversName}},
-	len("Content-Length"):     {{headerContentLength, bodyName}},
+	len("If-None-Match"):      {{headerIfNoneMatch, serversName}, {headerAuthorization, authName}},
+	len("Content-Length"):     {{headerContentLength, lengthName}},
 	len("Accept-Encoding"):    {{headerAcceptEncoding, encodingName}, {headerPriority, priorityName}, {headerForwarded, forwardedName}},
 	len("Transfer-Encoding"):  {{headerTransferEncoding, bodyName}},
 	len("X-Room-Min-Version"): {{headerMinVersion, serversName}},
@@ -87,7 +95,8 @@ func nameOf(name []byte) headerName {
 }
 
 // readHead reads a request's head. It is strict: what it calls a whole head has lines that end in CRLF, names
-// that end at their colon, no folded line, and nothing that announces a body or the end of the connection.
+// that end at their colon, no folded line, and nothing that announces a body or the end of the connection. Only a
+// question of who may speak has a body, of a length that is said once and all of which is there.
 func readHead(b []byte) (r request, is kind) {
 	line, rest, ok := cutLine(b)
 	if !ok {
@@ -96,7 +105,7 @@ func readHead(b []byte) (r request, is kind) {
 	if is = r.readTarget(line); is == oddHead {
 		return r, is
 	}
-	for hosts := 0; ; {
+	for hosts, lengths := 0, 0; ; {
 		if line, rest, ok = cutLine(rest); !ok {
 			return r, unended(rest)
 		}
@@ -104,19 +113,21 @@ func readHead(b []byte) (r request, is kind) {
 			if hosts != 1 {
 				is = wholeHead
 			}
-			break
+			r.size = len(b) - len(rest)
+			return r, r.readQuestion(rest, lengths, is)
 		}
 		name, of := r.readHeader(line)
 		if of == oddHead {
 			return r, oddHead
 		}
 		is = max(is, of)
-		if name == hostName {
+		switch name {
+		case hostName:
 			hosts++
+		case lengthName:
+			lengths++
 		}
 	}
-	r.size = len(b) - len(rest)
-	return r, is
 }
 
 // readTarget reads the first line.
@@ -125,10 +136,15 @@ func (r *request) readTarget(line []byte) kind {
 	if !isGet {
 		target, r.isHead = bytes.CutPrefix(line, []byte("HEAD "))
 	}
+	isPost := false
+	if !isGet && !r.isHead {
+		target, isPost = bytes.CutPrefix(line, []byte("POST "))
+	}
 	var ok bool
 	r.target, ok = bytes.CutSuffix(target, http11)
+	r.asks = isPost && bytes.HasSuffix(r.target, pathCheck)
 	switch {
-	case ok && (isGet || r.isHead):
+	case ok && (isGet || r.isHead || r.asks):
 		return plainHead
 	case ok && bytes.HasPrefix(line, []byte("OPTIONS ")):
 		return wholeHead
@@ -147,25 +163,40 @@ func (r *request) readHeader(line []byte) (name headerName, is kind) {
 	if !plainHeader(line[:colon], value) || name == serversName {
 		is = wholeHead
 	}
+	return name, max(is, r.take(name, bytes.TrimSpace(value)))
+}
+
+// take keeps what a header says, and says what becomes of a plain head with it.
+func (r *request) take(name headerName, value []byte) (is kind) {
+	is = plainHead
 	switch name {
 	case bodyName:
 		is = oddHead
+	case lengthName:
+		if !r.readLength(value) {
+			is = oddHead
+		}
+	case authName:
+		if r.authorization != nil {
+			is = wholeHead
+		}
+		r.authorization = value
 	case connectionName:
-		if !bytes.EqualFold(bytes.TrimSpace(value), keepAlive) {
+		if !bytes.EqualFold(value, keepAlive) {
 			is = oddHead
 		}
 	case hostName:
-		if !plainHost(bytes.TrimSpace(value)) {
+		if !plainHost(value) {
 			is = wholeHead
 		}
 	case encodingName:
 		r.encodings = true
 	case priorityName:
-		r.priority = bytes.TrimSpace(value)
+		r.priority = value
 	case forwardedName:
 		r.forwarded = value
 	}
-	return name, is
+	return is
 }
 
 // plainHeader: letters, digits and dashes, and whatever can be read. The server judges everything else.
@@ -227,6 +258,9 @@ func (s *HTTP) plain(sp *space, r *request) (ok bool) {
 	}
 	if s.serving.Err() != nil {
 		return false // the server knows how to say that it closes the connection
+	}
+	if r.asks {
+		return s.plainSpeak(sp, r)
 	}
 	if id, is := roomTarget(r.target); is {
 		return s.plainRoom(sp, id, r.isHead)

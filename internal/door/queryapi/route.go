@@ -14,6 +14,8 @@ import (
 
 const roomsPath = "/v1/rooms/"
 
+var pathRooms = []byte(roomsPath)
+
 // handle is the door. Nearly all requests are GET /v1/rooms/{id} and leave in the first lines.
 func (s *HTTP) handle(ctx *fasthttp.RequestCtx) {
 	defer s.recovered(ctx)
@@ -115,10 +117,10 @@ func (s *HTTP) routeRoom(path string) (answerer, bool) {
 
 // roomTarget reads the room out of a plain request target: nothing escaped, no query.
 func roomTarget(target []byte) (ident.RoomID, bool) {
-	if !bytes.HasPrefix(target, []byte(roomsPath)) {
+	if !bytes.HasPrefix(target, pathRooms) {
 		return 0, false
 	}
-	n, ok := number(target[len(roomsPath):])
+	n, ok := number(target[len(pathRooms):])
 	return ident.RoomID(n), ok
 }
 

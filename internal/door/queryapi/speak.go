@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -35,7 +34,9 @@ type Speech struct {
 	Court func() *speak.Court
 	// MayAsk refuses whoever holds no token that is good for it. It is asked for each question, and remembers tokens.
 	MayAsk func(ctx context.Context, bearer string) error
-	Now    func() time.Time
+	// Knows reports whether MayAsk would let a token in without having to look it up. It waits for nothing.
+	Knows func(bearer []byte) bool
+	Now   func() time.Time
 }
 
 var (
@@ -45,10 +46,10 @@ var (
 
 // speakTarget reads of which room is asked, and whether for many, out of a request target.
 func speakTarget(target []byte) (room ident.RoomID, batch, ok bool) {
-	if !bytes.HasPrefix(target, []byte(roomsPath)) {
+	if !bytes.HasPrefix(target, pathRooms) {
 		return 0, false, false
 	}
-	path, _, _ := bytes.Cut(target[len(roomsPath):], []byte{'?'})
+	path, _, _ := bytes.Cut(target[len(pathRooms):], []byte{'?'})
 	id, ok := bytes.CutSuffix(path, pathCheck)
 	if !ok {
 		if id, ok = bytes.CutSuffix(path, pathBatch); !ok {
@@ -99,14 +100,14 @@ func (s *HTTP) speak(ctx *fasthttp.RequestCtx, room ident.RoomID, batch bool) {
 
 // bearer is the token of a request; empty for none.
 func bearer(ctx *fasthttp.RequestCtx) string {
-	return token(string(ctx.Request.Header.Peek("Authorization")))
+	return string(token(ctx.Request.Header.PeekBytes(headerAuthorization)))
 }
 
 // token takes the token out of the value of an Authorization header.
-func token(header string) string {
-	scheme, token, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+func token(header []byte) []byte {
+	scheme, token, _ := bytes.Cut(header, []byte{' '})
+	if !bytes.EqualFold(scheme, []byte("Bearer")) {
+		return nil
 	}
 	return token
 }
@@ -121,22 +122,36 @@ type hearing struct {
 
 // hearing is begun for a room that there is. NOT_READY while the court has not heard of everybody: who was banned must not
 // speak because a node has just started.
-func (c *Config) hearing(ctx context.Context, room ident.RoomID) (h hearing, err error) {
-	if h.court = c.Speech.Court(); h.court == nil {
-		return h, fault.NotReady.New("this node does not know yet who is muted")
+func (c *Config) hearing(ctx context.Context, room ident.RoomID) (hearing, error) {
+	if h, ok := c.residentHearing(room); ok {
+		return h, nil
 	}
-	e, found := c.Rooms.Lookup(room)
-	if !found {
-		if e, err = c.Rooms.Get(ctx, room, 0); err != nil {
-			return h, err
-		}
+	court := c.Speech.Court()
+	if court == nil {
+		return hearing{}, fault.NotReady.New("this node does not know yet who is muted")
 	}
-	h.room, h.owner, h.now = room, wire.OwnerOf(e.Proto), c.Speech.Now()
-	return h, nil
+	e, err := c.Rooms.Get(ctx, room, 0)
+	if err != nil {
+		return hearing{}, err
+	}
+	return hearing{court, room, wire.OwnerOf(e.Proto), c.Speech.Now()}, nil
+}
+
+// residentHearing is hearing from memory alone.
+func (c *Config) residentHearing(room ident.RoomID) (h hearing, ok bool) {
+	court := c.Speech.Court()
+	if court == nil {
+		return h, false
+	}
+	e, ok := c.Rooms.Lookup(room)
+	if !ok {
+		return h, false
+	}
+	return hearing{court, room, wire.OwnerOf(e.Proto), c.Speech.Now()}, true
 }
 
 func (h *hearing) single(b, body []byte) ([]byte, error) {
-	q, plain := plainQuestion(body)
+	q, plain := plainQuestion(string(body))
 	if !plain {
 		m := &speakv1.Question{}
 		if err := readJSON(body, m); err != nil {
@@ -150,19 +165,30 @@ func (h *hearing) single(b, body []byte) ([]byte, error) {
 	if err := checkQuestion("", &q); err != nil {
 		return nil, err
 	}
-	return append(h.appendVerdict(append(b, `{"verdict":`...), &q), '}'), nil
+	return h.appendAnswer(b, &q), nil
+}
+
+// appendAnswer is the JSON of a speakv1.CheckSpeakResponse.
+func (h *hearing) appendAnswer(b []byte, q *speak.Question) []byte {
+	return append(h.appendVerdict(append(b, `{"verdict":`...), q), '}')
 }
 
 func (h *hearing) many(b, body []byte) ([]byte, error) {
-	m := &speakv1.BatchCheckSpeakRequest{}
-	if err := readJSON(body, m); err != nil {
-		return nil, err
+	list, plain := plainQuestions(string(body))
+	if !plain {
+		m := &speakv1.BatchCheckSpeakRequest{}
+		if err := readJSON(body, m); err != nil {
+			return nil, err
+		}
+		if m.GetRoomId() != 0 {
+			return nil, invalid("room_id", "the room stands in the path")
+		}
+		var err error
+		if list, err = questions(m.GetQuestions()); err != nil {
+			return nil, err
+		}
 	}
-	if m.GetRoomId() != 0 {
-		return nil, invalid("room_id", "the room stands in the path")
-	}
-	list, err := questions(m.GetQuestions())
-	if err != nil {
+	if err := checkQuestions(list); err != nil {
 		return nil, err
 	}
 	b = append(b, `{"verdicts":[`...)
@@ -178,7 +204,7 @@ func (h *hearing) many(b, body []byte) ([]byte, error) {
 // appendVerdict is the JSON of a speakv1.Verdict.
 func (h *hearing) appendVerdict(b []byte, q *speak.Question) []byte {
 	v := h.court.Check(h.room, h.owner, q, h.now)
-	b = append(append(append(b, `{"user_id":"`...), q.User.String()...), `","allowed":`...)
+	b = append(strconv.AppendInt(append(b, `{"user_id":"`...), int64(q.User), 10), `","allowed":`...)
 	rule := string(v.Rule)
 	if v.Allowed() {
 		b, rule = append(b, "true"...), "NOTHING"
@@ -208,15 +234,10 @@ func questions(list []*speakv1.Question) ([]speak.Question, error) {
 	}
 	out := make([]speak.Question, len(list))
 	for i, m := range list {
-		at := "questions[" + strconv.Itoa(i) + "]."
-		q, err := isAsked(at, m)
-		if err == nil {
-			err = checkQuestion(at, &q)
-		}
-		if err != nil {
+		var err error
+		if out[i], err = isAsked(numbered(i), m); err != nil {
 			return nil, err
 		}
-		out[i] = q
 	}
 	return out, nil
 }
@@ -238,6 +259,18 @@ func isAsked(at string, m *speakv1.Question) (q speak.Question, err error) {
 		*t.to = t.sent.AsTime()
 	}
 	return q, nil
+}
+
+// numbered is where a question of a batch stands.
+func numbered(i int) string { return "questions[" + strconv.Itoa(i) + "]." }
+
+func checkQuestions(list []speak.Question) error {
+	for i := range list {
+		if checkQuestion("", &list[i]) != nil {
+			return checkQuestion(numbered(i), &list[i])
+		}
+	}
+	return nil
 }
 
 func checkQuestion(at string, q *speak.Question) error {

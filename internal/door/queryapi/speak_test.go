@@ -31,6 +31,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func (h *house) speech() *queryapi.Speech {
 	return &queryapi.Speech{
 		Court: h.court.Load, Now: func() time.Time { return noon },
+		Knows: func(bearer []byte) bool { return string(bearer) == goodToken },
 		MayAsk: func(_ context.Context, bearer string) error {
 			switch bearer {
 			case goodToken:

@@ -40,6 +40,9 @@ func (s speakService) BatchCheckSpeak(ctx context.Context, req *speakv1.BatchChe
 		return nil, err
 	}
 	list, err := questions(req.GetQuestions())
+	if err == nil {
+		err = checkQuestions(list)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +69,7 @@ func (s speakService) hearing(ctx context.Context, room int64) (h hearing, err e
 func callBearer(ctx context.Context) string {
 	md, _ := metadata.FromIncomingContext(ctx)
 	if all := md.Get("authorization"); len(all) == 1 {
-		return token(all[0])
+		return string(token([]byte(all[0])))
 	}
 	return ""
 }

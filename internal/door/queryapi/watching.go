@@ -49,10 +49,10 @@ var (
 
 // sayTarget reads what is said, and of which room, out of a request target.
 func sayTarget(target []byte) (room ident.RoomID, what saying) {
-	if !bytes.HasPrefix(target, []byte(roomsPath)) {
+	if !bytes.HasPrefix(target, pathRooms) {
 		return 0, nothing
 	}
-	path, _, _ := bytes.Cut(target[len(roomsPath):], []byte{'?'})
+	path, _, _ := bytes.Cut(target[len(pathRooms):], []byte{'?'})
 	id, ok := bytes.CutSuffix(path, pathBeat)
 	if what = heartbeat; !ok {
 		if id, ok = bytes.CutSuffix(path, pathLike); !ok {

@@ -59,6 +59,7 @@ func (c *Court) Size() (people, rules int) {
 // book is the rules of a room; nil for none.
 func (c *Court) book(room ident.RoomID) *rulebook {
 	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.books[room]
+	b := c.books[room]
+	c.mu.RUnlock()
+	return b
 }

@@ -20,6 +20,7 @@ type rulebook struct {
 	// terms finds all blocked terms in one pass over a folded text; folded are the same terms, by number.
 	terms  *ahocorasick.AhoCorasick
 	folded []string
+	begins *beginnings
 	// expressions is all blocked expressions as one, matched against the text as it was written; nil for none.
 	expressions *regexp.Regexp
 }
@@ -36,6 +37,7 @@ func compile(r *view.Rules) (*rulebook, error) {
 		}
 	}
 	if len(b.folded) > 0 {
+		b.begins = beginningsOf(b.folded)
 		builder := ahocorasick.NewAhoCorasickBuilder(ahocorasick.Opts{MatchKind: ahocorasick.StandardMatch})
 		terms := builder.Build(b.folded)
 		b.terms = &terms
@@ -118,8 +120,7 @@ func (b *rulebook) forbids(q *Question) Rule {
 
 // blocks reports whether the text holds a blocked term or matches a blocked expression.
 func (b *rulebook) blocks(text string) bool {
-	if b.terms != nil {
-		t := fold(text)
+	if t := fold(text); b.terms != nil && b.begins.in(t) {
 		// Overlapping, for a term inside a longer word must not hide one that stands by itself.
 		for i := b.terms.IterOverlapping(t); ; {
 			m := i.Next()
