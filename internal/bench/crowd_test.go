@@ -57,11 +57,12 @@ func TestEachHeartbeatIsAnotherViewers(t *testing.T) {
 
 func TestTheScriptNamesItsRequests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), `a "b".lua`)
-	if err := writeScript(path, []string{"/a {}", "/b {}"}); err != nil {
+	if err := writeScript(path, "secret", []string{"/a {}", "/b {}"}); err != nil {
 		t.Fatal(err)
 	}
 	script, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(script), `a \"b\".lua.txt"`) || !strings.Contains(string(script), `"^(%S+) (.*)$"`) {
+	if err != nil || !strings.Contains(string(script), `a \"b\".lua.txt"`) || !strings.Contains(string(script), `"^(%S+) (.*)$"`) ||
+		!strings.Contains(string(script), `local token = "secret"`) {
 		t.Errorf("%s, %v", script, err)
 	}
 	if list, err := os.ReadFile(path + ".txt"); string(list) != "/a {}\n/b {}\n" {

@@ -23,7 +23,9 @@ type lengths struct {
 	// different viewers are estimated.
 	beat           time.Duration
 	viewers, crowd int
-	cuts           int
+	// muted are in one room, mutes in all.
+	muted, mutes int
+	cuts         int
 }
 
 // The full rounds are as long as it takes to make a clock tick of CPU time (10 ms) less than a percent.
@@ -32,12 +34,12 @@ var (
 		visible: 10 * time.Second, commands: 5 * time.Second, fsync: 2 * time.Second, apply: 2 * time.Second,
 		startRooms: 1_000_000, crawlRooms: 200_000, crawl: 20 * time.Second, overload: 3 * time.Second,
 		watchers: 20_000, fanout: 10 * time.Second,
-		beat: 2 * time.Second, viewers: 900_000, crowd: 1_000_000, cuts: 5}
+		beat: 2 * time.Second, viewers: 900_000, crowd: 1_000_000, muted: 100_000, mutes: 10_000_000, cuts: 5}
 	quick = lengths{rounds: 3, warm: time.Second, read: time.Second, redisGets: 50_000, redisMGs: 5_000,
 		visible: 2 * time.Second, commands: time.Second, fsync: 300 * time.Millisecond, apply: 300 * time.Millisecond,
 		startRooms: 20_000, crawlRooms: 10_000, crawl: 3 * time.Second, overload: 500 * time.Millisecond,
 		watchers: 500, fanout: 2 * time.Second,
-		beat: time.Second, viewers: 50_000, crowd: 100_000, cuts: 1}
+		beat: time.Second, viewers: 50_000, crowd: 100_000, muted: 5_000, mutes: 100_000, cuts: 1}
 )
 
 // experiment is one measurement, as --only names it.
@@ -60,13 +62,14 @@ var experiments = []experiment{
 	{"commands", "Acknowledged commands over the disk's fsync rate", true, nil, (*run).commands},
 	{"fanout", "The feed at a crowd of followers", true, nil, (*run).fanout},
 	{"heartbeat", "Heartbeat cost beside a constant answer", true, []string{"taskset", "wrk"}, (*run).heartbeat},
-	// What else viewers' gateways ask with a body goes here: besideConstant takes any such request.
+	{"speak", "Who may speak, beside a constant answer", true, []string{"taskset", "wrk"}, (*run).speak},
 	{"cut", "From the lock to the stream's end", false, nil, (*run).cut},
 	{"overload", "Overload", false, []string{"taskset"}, (*run).overload},
 	{"apply", "Events through project.Apply, and lookups meanwhile", false, nil, (*run).apply},
 	{"memory", "Memory of a resident room", false, nil, (*run).memory},
 	{"viewers", "Memory of a viewer", false, nil, (*run).viewers},
 	{"uniques", "Different viewers, counted by several nodes", false, nil, (*run).uniques},
+	{"mutes", "Memory of a mute", false, nil, (*run).mutes},
 	{"start", "Start of a viewers' node", false, nil, (*run).starts},
 	{"crawl", "Crawls of the live list under churn", false, nil, (*run).crawl},
 }

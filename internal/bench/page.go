@@ -161,6 +161,7 @@ const inGo = "## In Go\n\nSingle parts have benchmarks of their own: `go test -r
 	"| limiter | `BenchmarkTake` | `internal/guard/limit` | none: `TestTakeDoesNotAllocate` |\n" +
 	"| admission | `BenchmarkAdmit` | `internal/guard/shed` | none: `TestAdmitDoesNotAllocate` |\n" +
 	"| heartbeat, memory of a viewer | `BenchmarkBeat`, `BenchmarkViewer` | `internal/flow/audience` | reported |\n" +
+	"| who may speak, memory of a mute | `BenchmarkCheck`, `BenchmarkMemory` | `internal/flow/speak` | reported |\n" +
 	"| the checker's look at a card | `BenchmarkScan` | `internal/bench/proof` | none: `TestLookingAtCardsDoesNotAllocate` |\n\n"
 
 // table writes a Markdown table; a bar inside a cell would end the cell.
