@@ -92,7 +92,7 @@ func (h *house) openDoor(d *Dev, data, token string) error {
 	}
 	h.callers = auth.New(token, key.Public().(ed25519.PublicKey), nil)
 	page, err := console.New(console.Deps{
-		Commands: h.corridor.Anchor, Control: h.corridor.Control, Audit: command.NewAudit(h.corridor.Anchor), Planning: h.corridor.Planning, Board: h.ops, Audience: h.ops.Reads, Desk: consoleDesk{h.ops}, Auth: h.callers,
+		Commands: h.corridor.Anchor, Control: h.corridor.Control, Audit: command.NewAudit(h.corridor.Anchor), Planning: h.corridor.Planning, People: h.corridor.People, Rules: h.corridor.Rules, Board: h.ops, Audience: h.ops.Reads, Desk: consoleDesk{h.ops}, Auth: h.callers,
 		Reader:  command.Caller{Subject: "console", Scopes: []command.Scope{command.ScopeStaff}},
 		HLSBase: d.HLSURL, IngestURL: d.IngestURL, Hosts: d.ConsoleHosts, Log: h.log, Traceparent: h.tracing.traceparent,
 	})

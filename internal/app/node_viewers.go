@@ -225,7 +225,7 @@ func (n *fleetNode) openWatch() error {
 	}
 	n.readiness = append(n.readiness, n.viewers.Ready)
 	page, err := console.New(console.Deps{
-		Commands: n.commands.Anchor, Control: n.commands.Control, Audit: command.NewAudit(n.commands.Anchor), Planning: n.commands.Planning, Board: n.viewers.ops, Audience: n.viewers.ops.Reads, Desk: consoleDesk{n.viewers.ops}, Auth: n.commands.callers,
+		Commands: n.commands.Anchor, Control: n.commands.Control, Audit: command.NewAudit(n.commands.Anchor), Planning: n.commands.Planning, People: n.commands.People, Rules: n.commands.Rules, Board: n.viewers.ops, Audience: n.viewers.ops.Reads, Desk: consoleDesk{n.viewers.ops}, Auth: n.commands.callers,
 		Reader:  command.Caller{Subject: "console", Scopes: []command.Scope{command.ScopeStaff}},
 		HLSBase: n.HLSURL, IngestURL: n.IngestURL, Hosts: n.ConsoleHosts, Log: n.log, Traceparent: n.tracing.traceparent,
 	})

@@ -54,6 +54,18 @@ func (c *Console) actions() map[string]action {
 		all["/console/rooms/{id}/schedule/new"] = action{"Plan a broadcast", "plan-form", []string{"title", "start", "zone", "length_minutes", "rule"}, c.draftForm, c.plan}
 		all["/console/rooms/{id}/schedule/{plan}/{original}/cancel"] = action{"Cancel", "unplan-form", nil, c.confirmBroadcast, c.unplan}
 	}
+	if c.People != nil {
+		sanctioned := []string{"users", "reason", "note", "until"}
+		all["/console/rooms/{id}/people/mute"] = action{"Mute", "person-form", sanctioned, c.draftPerson, c.treat}
+		all["/console/rooms/{id}/people/ban"] = action{"Ban", "person-form", sanctioned, c.draftPerson, c.treat}
+		all["/console/rooms/{id}/people/moderator"] = action{"New moderator", "person-form", sanctioned, c.draftPerson, c.treat}
+		all["/console/rooms/{id}/people/vip"] = action{"New VIP", "person-form", sanctioned, c.draftPerson, c.treat}
+		all["/console/rooms/{id}/people/{user}/{deed}/undo"] = action{"Undo", "undo-form", []string{"reason"}, c.confirmUndo, c.undo}
+	}
+	if c.Rules != nil {
+		all["/console/rooms/{id}/rules"] = action{"Rules of speech", "rules-form",
+			[]string{"slow_mode", "min_account_age", "blocked_terms", "blocked_expressions"}, c.rulesForm, c.setRules}
+	}
 	if c.Control != nil {
 		all["/console/rooms/{id}/control/{level}"] = action{"Room control", "control-form", []string{"reason", "note", "until"}, c.foresee, c.intervene}
 		all["/console/rooms/{id}/control/{level}/lift"] = action{"Lift", "lift-form", []string{"reason"}, c.foresee, c.lift}

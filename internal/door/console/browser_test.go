@@ -25,6 +25,7 @@ import (
 
 	"github.com/greenroomlive/greenroom/internal/core/ident"
 	"github.com/greenroomlive/greenroom/internal/core/room"
+	"github.com/greenroomlive/greenroom/internal/core/view"
 	"github.com/greenroomlive/greenroom/internal/flow/command"
 )
 
@@ -296,7 +297,7 @@ func TestScreens(t *testing.T) {
 	run(t, ctx, chromedp.Navigate(srv.URL+"/?token="+opsToken), has(".who-name", "ops"))
 
 	pages := []struct{ name, path string }{
-		{"board", "/"}, {"search", "/search?q=s"}, {"audit", "/audit"}, {"room", "/rooms/" + id.String()}, {"new-room", "/console/rooms/new"}, {"not-found", "/nowhere"},
+		{"board", "/"}, {"search", "/search?q=s"}, {"audit", "/audit"}, {"room", "/rooms/" + id.String()}, {"people", "/rooms/" + id.String() + "/people"}, {"new-room", "/console/rooms/new"}, {"not-found", "/nowhere"},
 	}
 	for _, size := range []struct {
 		name          string
@@ -386,6 +387,12 @@ func stage(t *testing.T, w *world) ident.RoomID {
 	old, err := w.CreateKey(t.Context(), m, main, "Laptop")
 	must(t, err)
 	_, err = w.RotateKey(t.Context(), m, main, old.Key.ID, time.Hour)
+	must(t, err)
+	_, err = command.NewPeople(w.Anchor).Sanction(t.Context(), m, command.Named{Place: main, Users: []ident.UserID{40017, 40018}}, room.Mute, room.Term{Reason: "Spam in the chat", Note: "third time this week", For: time.Hour})
+	must(t, err)
+	_, err = command.NewPeople(w.Anchor).Grant(t.Context(), m, command.Named{Place: main, Users: []ident.UserID{812}}, view.Moderator, time.Time{}, 0)
+	must(t, err)
+	_, err = command.NewRules(w.Anchor).Set(t.Context(), m, main, view.Rules{SlowMode: 20 * time.Second, NoLinks: true, BlockedTerms: []string{"buy followers"}})
 	must(t, err)
 	for _, s := range w.broadcasts(t, main) {
 		w.watch(s.ID, 95)

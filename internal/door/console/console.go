@@ -37,6 +37,9 @@ type Deps struct {
 	// Audit is nil where Control is: there is no page of the audit log then.
 	Audit    Audit
 	Planning Planning
+	// People and Rules are nil where Control is.
+	People   People
+	Rules    Rules
 	Board    Board
 	Audience Audience
 	Desk     Desk
@@ -115,6 +118,7 @@ func (c *Console) mux() http.Handler {
 	page("GET /rooms/{id}", c.room)
 	page("GET /search", c.search)
 	page("GET /audit", c.auditPage)
+	page("GET /rooms/{id}/people", c.peoplePage)
 	page("GET /console/board", c.boardStream)
 	page("GET /console/rooms/{id}", c.roomStream)
 

@@ -3,9 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/greenroomlive/greenroom/internal/core/fault"
 	"github.com/greenroomlive/greenroom/internal/core/ident"
@@ -40,9 +38,6 @@ type controlView struct {
 	Levels  []levelView
 }
 
-// lengths are how long an intervention may be put in force from the page; 0 is until it is lifted.
-var lengths = []time.Duration{0, 10 * time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour}
-
 // controlForm is what there is to confirm: what would happen, found out without doing it.
 type controlForm struct {
 	Room    ident.RoomID
@@ -50,10 +45,9 @@ type controlForm struct {
 	Level   levelView
 	Ends    ident.SessionID
 	Viewers command.Viewers
-	Lengths []time.Duration
-	// Reason, Note and Length are as they were sent.
+	// Reason, Note and the length are as they were sent.
 	Reason, Note string
-	Length       time.Duration
+	lengthChoice
 }
 
 // control reads the panel. Whether somebody may see it is asked of the commands.
@@ -83,15 +77,11 @@ func levelOf(r *http.Request) (levelView, error) {
 	return levelView{}, notFound()
 }
 
-// order reads the form. What is not one of its lengths was not sent by it.
-func order(r *http.Request) (room.Order, error) {
-	o := room.Order{Reason: strings.TrimSpace(r.PostFormValue("reason")), Note: strings.TrimSpace(r.PostFormValue("note"))}
-	seconds, err := strconv.Atoi(r.PostFormValue("seconds"))
-	if err != nil || seconds < 0 || time.Duration(seconds)*time.Second > lengths[len(lengths)-1] {
-		return o, fault.InvalidArgument.New("the length is none of those offered").With("field", "until")
-	}
-	o.For = time.Duration(seconds) * time.Second
-	return o, nil
+// order reads the form.
+func order(r *http.Request) (o room.Order, err error) {
+	o = room.Order{Reason: strings.TrimSpace(r.PostFormValue("reason")), Note: strings.TrimSpace(r.PostFormValue("note"))}
+	o.For, err = lengthSent(r)
+	return o, err
 }
 
 // foresee fills the form that asks for confirmation.
@@ -109,8 +99,12 @@ func (c *Console) foresee(r *http.Request, caller command.Caller) (any, error) {
 		return nil, err
 	}
 	sent, _ := order(r) // a form that is shown anew keeps what can be kept
-	return controlForm{Room: id, Title: f.Was.Title, Level: level, Ends: f.Ends(), Viewers: f.Viewers, Lengths: lengths,
-		Reason: sent.Reason, Note: sent.Note, Length: sent.For}, nil
+	forever := "until it is lifted"
+	if level.State == view.Cut {
+		forever = "not at all"
+	}
+	return controlForm{Room: id, Title: f.Was.Title, Level: level, Ends: f.Ends(), Viewers: f.Viewers,
+		Reason: sent.Reason, Note: sent.Note, lengthChoice: lengthChoice{sent.For, forever}}, nil
 }
 
 func (c *Console) intervene(r *http.Request, caller command.Caller) (outcome, error) {
@@ -173,21 +167,3 @@ func (v controlView) Path(s view.ControlState) string {
 	}
 	return ""
 }
-
-// LengthWord is a length as people say it.
-func (f controlForm) LengthWord(d time.Duration) string {
-	switch {
-	case d == 0 && f.Level.State == view.Cut:
-		return "not at all"
-	case d == 0:
-		return "until it is lifted"
-	case d%(24*time.Hour) == 0:
-		return plural(int(d/(24*time.Hour)), "day", "days")
-	case d%time.Hour == 0:
-		return plural(int(d/time.Hour), "hour", "hours")
-	}
-	return plural(int(d/time.Minute), "minute", "minutes")
-}
-
-// Seconds is a length as the form sends it.
-func (f controlForm) Seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -51,6 +51,26 @@ type Planning interface {
 
 var _ Planning = (*command.Planning)(nil)
 
+// People is the part of command.People that the console uses.
+type People interface {
+	List(ctx context.Context, m command.Meta, place ident.RoomID, kind room.Kind, after ident.UserID, limit int) ([]room.Person, error)
+	Get(ctx context.Context, m command.Meta, place ident.RoomID, user ident.UserID) (room.Person, error)
+	Sanction(ctx context.Context, m command.Meta, n command.Named, measure room.Measure, t room.Term) (command.Treated, error)
+	Lift(ctx context.Context, m command.Meta, n command.Named, measure room.Measure, reason string) (command.Treated, error)
+	Grant(ctx context.Context, m command.Meta, n command.Named, role view.Role, until time.Time, lasts time.Duration) (command.Treated, error)
+	Revoke(ctx context.Context, m command.Meta, n command.Named) (command.Treated, error)
+}
+
+var _ People = (*command.People)(nil)
+
+// Rules is the part of command.Rules that the console uses.
+type Rules interface {
+	Get(ctx context.Context, m command.Meta, place ident.RoomID) (*room.Rules, error)
+	Set(ctx context.Context, m command.Meta, place ident.RoomID, next view.Rules) (*room.Rules, error)
+}
+
+var _ Rules = (*command.Rules)(nil)
+
 // Audit is the part of command.Audit that the console uses.
 type Audit interface {
 	List(ctx context.Context, m command.Meta, f command.AuditFilter, before int64, limit int) ([]command.AuditEntry, int64, error)

@@ -26,6 +26,8 @@ type roomView struct {
 	Extension view.Extension
 	Control   controlView
 	Schedule  scheduleView
+	People    peopleView
+	Rules     rulesView
 	Policy    room.PublisherPolicy
 	// May is true when the signed-in caller may act on the room; Signed when somebody is signed in.
 	Signed, May bool
@@ -123,6 +125,12 @@ func (c *Console) roomView(r *http.Request, id ident.RoomID) (*roomView, error) 
 	if v.Schedule, err = c.schedule(r, id); err != nil {
 		return nil, err
 	}
+	if v.People, err = c.people(r, id, room.Everybody, 0, fewPeople); err != nil {
+		return nil, err
+	}
+	if v.Rules, err = c.rules(r, id); err != nil {
+		return nil, err
+	}
 	// The viewers' side may be what is broken: then the room can still be run from here.
 	if trace, err := c.Desk.TraceRoom(ctx, id, 1); err != nil {
 		v.Trouble = fault.Of(err).Message
@@ -212,7 +220,7 @@ func (c *Console) roomStream(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.Audience = charts.audience(r.Context(), id, shown(r, v.Sessions), v.Sessions)
-		if err := c.putParts(s, v, "room-head", "room-live", "audience-picker", "audience-now", "audience-minutes", "control", "schedule", "ladder", "events", "history"); err != nil {
+		if err := c.putParts(s, v, "room-head", "room-live", "audience-picker", "audience-now", "audience-minutes", "control", "people", "rules", "schedule", "ladder", "events", "history"); err != nil {
 			return err
 		}
 		if !first && v.Card.Status != last {

@@ -37,6 +37,8 @@ type world struct {
 	sessions map[ident.SessionID]room.Session
 	keyring  map[ident.KeyID]room.Key
 	planned  map[ident.RoomID]room.Schedule
+	people   map[ident.RoomID]map[ident.UserID]room.Person
+	spoken   map[ident.RoomID]room.Rules
 	tree     room.AreaTree
 	answers  map[command.AnswerID]command.Answer
 	events   []event.RoomEvent
@@ -57,12 +59,12 @@ func newWorld(t *testing.T) (*world, *Console) {
 	t.Helper()
 	w := &world{
 		clock: time.Now, rooms: map[ident.RoomID]*room.Room{}, sessions: map[ident.SessionID]room.Session{},
-		keyring: map[ident.KeyID]room.Key{}, planned: map[ident.RoomID]room.Schedule{}, answers: map[command.AnswerID]command.Answer{}, pulses: map[chan struct{}]bool{},
+		keyring: map[ident.KeyID]room.Key{}, planned: map[ident.RoomID]room.Schedule{}, people: map[ident.RoomID]map[ident.UserID]room.Person{}, spoken: map[ident.RoomID]room.Rules{}, answers: map[command.AnswerID]command.Answer{}, pulses: map[chan struct{}]bool{},
 	}
 	w.Anchor = command.NewAnchor(command.Config{Store: w, IDs: ident.NewMinter(1), Clock: w.clock})
 	must(t, w.SeedAreas(t.Context(), command.Meta{Caller: ops}, map[string][]string{"Games": {"Chess", "Speedruns"}, "Music": {"Live sets"}}, []string{"Games", "Music"}))
 	c, err := New(Deps{
-		Commands: w, Audit: command.NewAudit(w.Anchor), Control: command.NewControl(w.Anchor), Planning: command.NewPlanning(w.Anchor, &calendar.Calendar{}), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
+		Commands: w, Audit: command.NewAudit(w.Anchor), Control: command.NewControl(w.Anchor), Planning: command.NewPlanning(w.Anchor, &calendar.Calendar{}), People: command.NewPeople(w.Anchor), Rules: command.NewRules(w.Anchor), Board: w, Audience: w, Desk: w, Auth: w, Reader: ops, IngestURL: "rtmp://127.0.0.1:1935/live",
 		Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hosts: []string{"console.example"},
 	})
 	must(t, err)
@@ -122,6 +124,48 @@ func (x tx) Schedule(id ident.RoomID) (*room.Schedule, error) {
 	s := x.w.planned[id]
 	s.Schedule = s.Schedule.Clone()
 	return &s, nil
+}
+
+func (x tx) Persons(place ident.RoomID, users []ident.UserID) (out []room.Person, err error) {
+	for _, u := range users {
+		if p, ok := x.w.people[place][u]; ok {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func (x tx) People(place ident.RoomID, kind room.Kind, after ident.UserID, limit int) (out []room.Person, err error) {
+	for _, u := range slices.Sorted(maps.Keys(x.w.people[place])) {
+		if p := x.w.people[place][u]; u > after && kind.Is(&p) && len(out) < limit {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func (x tx) SavePeople(_ ownership.Role, of *room.People) error {
+	in := x.w.people[of.Place()]
+	if in == nil {
+		in = map[ident.UserID]room.Person{}
+		x.w.people[of.Place()] = in
+	}
+	for _, p := range of.Changed() {
+		if in[p.User] = p; p.Plain() {
+			delete(in, p.User)
+		}
+	}
+	return nil
+}
+
+func (x tx) Rules(place ident.RoomID) (*room.Rules, error) {
+	d := x.w.spoken[place]
+	return &room.Rules{Rules: d.Rules, Version: d.Version, UpdatedAt: d.UpdatedAt, Actor: d.Actor}, nil
+}
+
+func (x tx) SaveRules(_ ownership.Role, place ident.RoomID, d *room.Rules) error {
+	x.w.spoken[place] = *d
+	return nil
 }
 
 func (x tx) SaveSchedule(_ ownership.Role, r *room.Room, s *room.Schedule) error {

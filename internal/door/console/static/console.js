@@ -24,8 +24,10 @@
     tick();
   });
 
-  // A secret must not stay in the page behind a closed dialog.
+  // A secret must not stay in the page behind a closed dialog. The event comes with the next frame: by then the
+  // dialog may be open again, with what is to be kept.
   dialog.addEventListener("close", () => {
+    if (dialog.open) return;
     body.replaceChildren();
     const back = opener && (opener.isConnected ? opener : opener.id && document.getElementById(opener.id));
     if (back) back.focus();
