@@ -120,19 +120,24 @@ func (b *rulebook) forbids(q *Question) Rule {
 
 // blocks reports whether the text holds a blocked term or matches a blocked expression.
 func (b *rulebook) blocks(text string) bool {
-	if t := fold(text); b.terms != nil && b.begins.in(t) {
-		// Overlapping, for a term inside a longer word must not hide one that stands by itself.
-		for i := b.terms.IterOverlapping(t); ; {
-			m := i.Next()
-			if m == nil {
-				break
-			}
-			if standsAlone(t, m.Start(), m.End()) {
-				return true
-			}
+	return b.terms != nil && b.holdsTerm(fold(text)) || b.expressions != nil && b.expressions.MatchString(text)
+}
+
+// holdsTerm reports whether a blocked term stands by itself in a folded text.
+func (b *rulebook) holdsTerm(t string) bool {
+	if !b.begins.in(t) {
+		return false
+	}
+	// Overlapping, for a term inside a longer word must not hide one that stands by itself.
+	for i := b.terms.IterOverlapping(t); ; {
+		m := i.Next()
+		if m == nil {
+			return false
+		}
+		if standsAlone(t, m.Start(), m.End()) {
+			return true
 		}
 	}
-	return b.expressions != nil && b.expressions.MatchString(text)
 }
 
 // standsAlone reports whether t[from:to] is no part of a longer word. Scripts that write no spaces between words have
